@@ -1,0 +1,69 @@
+#include "core/appraise.h"
+
+#include <algorithm>
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kBootAggregate = "boot_aggregate";
+
+Fault about(FaultId id, const ImaEntry& entry) {
+  return {.id = id,
+          .entry = entry.index,
+          .path = std::string(entry.name),
+          .digest = entry.file_digest};
+}
+
+// The fault of an entry that is not golden, or nothing.
+std::optional<Fault> judge(const ImaEntry& entry, const GoldenSnapshot& golden) {
+  if (entry.violation) return about(FaultId::kImaViolation, entry);
+  if (!entry.file_digest) return about(FaultId::kImaUnsupportedDigest, entry);
+  if (!golden.contains(*entry.file_digest)) return about(FaultId::kImaUnknownDigest, entry);
+  return std::nullopt;
+}
+
+// For a boot_aggregate entry whose value the quote can tell: whether it is that value.
+std::optional<bool> check_boot_aggregate(const ImaEntry& entry, const QuotedPcrs& quoted) {
+  if (entry.name != kBootAggregate || !entry.file_digest) return std::nullopt;
+  const auto expected = boot_aggregate(entry.file_digest->alg(), quoted);
+  if (!expected) return std::nullopt;
+  return *expected == *entry.file_digest;
+}
+
+}  // namespace
+
+bool FaultList::has(FaultClass wanted) const {
+  return std::ranges::any_of(faults_,
+                             [&](const Fault& f) { return fault_class(f.id) == wanted; });
+}
+
+LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
+                      const GoldenSnapshot* golden) {
+  LogAppraisal out;
+  for (ImaLogReader entries = log.entries(); !entries.at_end();) {
+    const Result<ImaEntry> entry = entries.next();
+    ASSAY_CHECK(entry.has_value());
+    if (const auto aggregate_ok = check_boot_aggregate(*entry, quoted)) {
+      out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
+      if (!*aggregate_ok) out.faults.add(about(FaultId::kBootAggregateMismatch, *entry));
+      continue;
+    }
+    if (golden == nullptr) continue;
+    if (auto fault = judge(*entry, *golden)) out.faults.add(*std::move(fault));
+  }
+  return out;
+}
+
+std::optional<Digest> boot_aggregate(HashAlg alg, const QuotedPcrs& quoted) {
+  const std::uint32_t last = alg == HashAlg::kSha1 ? 7 : 9;
+  Hasher hasher(alg);
+  hasher.start();
+  for (std::uint32_t i = 0; i <= last; ++i) {
+    const Digest* value = quoted.find({alg, *PcrIndex::from(i)});
+    if (value == nullptr) return std::nullopt;
+    hasher.add(value->bytes());
+  }
+  return hasher.finish();
+}
+
+}  // namespace assay

@@ -1,0 +1,73 @@
+// The whole of remote attestation as one calculation: evidence in, appraisal out.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/appraise.h"
+
+namespace assay {
+
+// What a node sent. Untrusted; borrowed for the call.
+struct Evidence {
+  const UntrustedQuote& quote;
+  ByteView ima_log;                           // from the entry that was asked for
+  std::optional<ByteView> boot_log = {};      // binary_bios_measurements
+};
+
+// What the verifier knows and asked for. Borrowed for the call.
+struct Expectation {
+  const AkPublic& ak;
+  const Nonce& nonce;
+  QuotePolicy policy = {};
+  std::optional<PcrSelection> selection = {};  // what the quote has to cover, no more, no fewer
+  LogCheckpoint from = {};                     // proven part of the log, which was not asked for
+  std::optional<TpmClock> last_clock = {};     // of the evidence that `from` comes from
+  const GoldenSnapshot* golden = nullptr;      // null: judge authenticity and replay only
+};
+
+// What a replayed log says of itself.
+struct LogFacts {
+  std::uint64_t entries = 0;     // all that came, proven or not
+  std::uint64_t proven = 0;
+  std::uint64_t tail = 0;        // came after the quote was taken: unproven
+  std::uint64_t violations = 0;  // records of files that the kernel could not measure
+  std::map<std::string, std::uint64_t> templates = {};  // entries by template name
+  std::optional<bool> boot_aggregate_ok = {};
+};
+
+enum class Continuity : std::uint8_t {
+  kSameBoot,  // the counters fit the last evidence, or there is none to compare with
+  kRebooted,  // the TPM was reset since: the log starts anew
+};
+
+// The result of one attempt. The absence of a part says that it could not be proven.
+struct Appraisal {
+  std::optional<TpmClock> clock = {};        // the quote is authentic
+  std::optional<PcrSelection> selection = {};
+  std::optional<HashAlg> bank = {};
+  Continuity continuity = Continuity::kSameBoot;
+  std::optional<LogFacts> log = {};          // the log is proven
+  std::optional<LogCheckpoint> next = {};    // likewise: where the next attempt goes on
+  FaultList faults = {};
+
+  // The node has rebooted while it was asked for the rest of an older boot's log: nothing is judged
+  // and nothing is wrong; ask again from the first entry.
+  bool ask_again() const {
+    return continuity == Continuity::kRebooted && !log && faults.empty();
+  }
+};
+
+// Verifies the quote, checks it against the last one, replays the log, and judges every proven
+// entry. Faults of the quote or of the log's form end the attempt, since nothing after them is
+// proven; faults of entries are all collected.
+//
+// Faults: those of verify_quote(), replay_ima_log(), parse_boot_log(), replay_boot_log() and
+// appraise(); kQuoteSelectionMismatch when the quote covers other PCRs than `selection`;
+// kQuoteClockBackwards and kQuoteResetBackwards against `last_clock`.
+//
+// Total and pure: no I/O, no clock, no globals; safe from any thread.
+Appraisal attest(const Evidence& evidence, const Expectation& expected);
+
+}  // namespace assay

@@ -1,0 +1,46 @@
+// What the verifier asks of a node.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "core/pcr.h"
+
+namespace assay {
+
+// TPM2_Quote qualifyingData: 1 to 64 bytes (TPM2B_DATA holds no more than the largest digest). The
+// daemon's own are kNonceSize fresh bytes from the operating system's generator.
+class Nonce {
+ public:
+  static std::optional<Nonce> from(ByteView bytes) {
+    if (bytes.empty() || bytes.size() > kMaxHashSize) return std::nullopt;
+    Nonce out;
+    out.size_ = bytes.size();
+    std::ranges::copy(bytes, out.bytes_.begin());
+    return out;
+  }
+
+  ByteView bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  Nonce() = default;
+  std::array<std::uint8_t, kMaxHashSize> bytes_{};
+  std::size_t size_ = 0;
+};
+
+inline constexpr std::size_t kNonceSize = 32;
+
+struct Challenge {
+  Nonce nonce;
+  PcrSelection selection;       // exactly what the quote has to cover
+  std::uint64_t first_entry;    // measurement log entries before this one are proven already
+  std::uint64_t first_byte;     // where that entry starts in binary_runtime_measurements
+  std::uint64_t max_log_bytes;  // the node sends no more than this
+};
+
+// The PCRs that one attestation needs in `bank`: 0–9, which boot_aggregate is taken of, and 10.
+PcrSelection default_selection(HashAlg bank);
+
+}  // namespace assay

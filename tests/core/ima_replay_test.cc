@@ -1,0 +1,225 @@
+#include "core/ima_replay.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/evidence_case.h"
+#include "tests/support/fake_tpm.h"
+#include "tests/support/ima_builder.h"
+
+using namespace assay;
+using namespace assay::testing;
+
+namespace {
+
+const Nonce kNonce = nonce_of(1);
+
+QuotedPcrs quoted(const PcrValues& values) {
+  FakeTpm tpm;
+  tpm.set(values);
+  return verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {.allow_sha1 = true}).value();
+}
+
+ImaBuilder three_files(std::vector<HashAlg> banks = {HashAlg::kSha256}) {
+  ImaBuilder log(std::move(banks));
+  log.file("/bin/a", digest_of("a")).file("/bin/b", digest_of("b")).file("/bin/c", digest_of("c"));
+  return log;
+}
+
+std::string replay_fault(ByteView log, const QuotedPcrs& proof, const LogCheckpoint& from = {}) {
+  const auto got = replay_ima_log(log, proof, from);
+  return got ? "" : std::string(fault_name(got.error().id));
+}
+
+Bytes edited(Bytes log, std::size_t at, std::uint8_t value) {
+  log[at] = value;
+  return log;
+}
+
+// "pcr10 sha256 <hex> entries=24 tpm_match=True" lines of an ima-logs/*.expected file.
+PcrValues tpm_values(const std::string& stem, std::uint64_t& entries) {
+  PcrValues out;
+  std::istringstream lines{std::string(as_text(read_test_data("ima-logs/" + stem + ".expected")))};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string pcr, bank, value, count;
+    words >> pcr >> bank >> value >> count;
+    if (!pcr.starts_with("pcr")) continue;
+    const PcrSlot slot{*hash_by_name(bank), *PcrIndex::from(static_cast<std::uint32_t>(std::stoul(pcr.substr(3))))};
+    out.emplace(slot, *Digest::from(slot.bank, *from_hex(value)));
+    entries = std::stoull(count.substr(count.find('=') + 1));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("replay_ima_log: a log that leads to the quoted PCR is proven whole") {
+  const ImaBuilder log = three_files();
+  const QuotedPcrs proof = quoted(log.pcrs());
+  const auto got = replay_ima_log(log.bytes(), proof, {});
+  REQUIRE(got.has_value());
+  CHECK(got->size() == 3);
+  CHECK(got->tail_entries() == 0);
+  CHECK(got->next().entries == 3);
+  CHECK(got->next().bytes == log.bytes().size());
+  std::vector<std::string> names;
+  for (ImaLogReader entries = got->entries(); !entries.at_end();) {
+    names.emplace_back(entries.next()->name);
+  }
+  CHECK(names == std::vector<std::string>{"/bin/a", "/bin/b", "/bin/c"});
+}
+
+TEST_CASE("replay_ima_log: entries logged after the quote are a tail, and proven by the next one") {
+  ImaBuilder log = three_files();
+  const QuotedPcrs early = quoted(log.pcrs());
+  log.file("/bin/late", digest_of("late"));
+  const auto first = replay_ima_log(log.bytes(), early, {});
+  REQUIRE(first.has_value());
+  CHECK(first->size() == 3);
+  CHECK(first->tail_entries() == 1);
+
+  const QuotedPcrs later = quoted(log.pcrs());
+  const auto second = replay_ima_log(ByteView(log.bytes()).subspan(first->next().bytes), later, first->next());
+  REQUIRE(second.has_value());
+  CHECK(second->first_entry() == 3);
+  CHECK(second->size() == 1);
+  CHECK(second->next().bytes == log.bytes().size());
+}
+
+TEST_CASE("replay_ima_log: nothing new since the checkpoint is proven by the same PCR value") {
+  const ImaBuilder log = three_files();
+  const QuotedPcrs proof = quoted(log.pcrs());
+  const LogCheckpoint at = replay_ima_log(log.bytes(), proof, {})->next();
+  const auto got = replay_ima_log({}, proof, at);
+  REQUIRE(got.has_value());
+  CHECK(got->size() == 0);
+  CHECK(got->next().entries == 3);
+}
+
+TEST_CASE("replay_ima_log: a log that the quote does not prove is refused for its own reason") {
+  const ImaBuilder log = three_files();
+  const QuotedPcrs proof = quoted(log.pcrs());
+  const std::size_t record = log.bytes().size() / 3;
+  const ByteView bytes = log.bytes();
+  Bytes without_middle(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(record));
+  without_middle.insert(without_middle.end(), bytes.begin() + static_cast<std::ptrdiff_t>(2 * record), bytes.end());
+  ImaBuilder swapped;
+  swapped.file("/bin/b", digest_of("b")).file("/bin/a", digest_of("a")).file("/bin/c", digest_of("c"));
+  ImaBuilder other_pcr = three_files();
+  other_pcr.record(PcrIndex::of<11>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
+  ImaBuilder boot_pcr = three_files();
+  boot_pcr.record(PcrIndex::of<9>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
+  const LogCheckpoint at_end = replay_ima_log(bytes, proof, {})->next();
+  ImaBuilder longer = three_files();
+  longer.file("/bin/d", digest_of("d"));
+
+  CHECK(replay_fault(without_middle, proof) == "ima.pcr_mismatch");
+  CHECK(replay_fault(swapped.bytes(), proof) == "ima.pcr_mismatch");
+  CHECK(replay_fault(bytes.first(record), proof) == "ima.pcr_mismatch");
+  CHECK(replay_fault({}, proof) == "ima.pcr_mismatch");
+  CHECK(replay_fault(edited(log.bytes(), 4, 0x77), proof) == "ima.template_digest_mismatch");
+  CHECK(replay_fault(edited(log.bytes(), log.bytes().size() - 2, 'x'), proof) == "ima.template_digest_mismatch");
+  CHECK(replay_fault(bytes.first(bytes.size() - 1), proof) == "ima.malformed");
+  CHECK(replay_fault(other_pcr.bytes(), proof) == "ima.pcr_not_quoted");
+  CHECK(replay_fault({}, quoted(longer.pcrs()), at_end) == "ima.log_truncated");
+  CHECK(replay_fault({}, quoted({}), {}) == "ima.nothing_measured");
+  CHECK(replay_fault(bytes, quoted({}), {}) == "ima.nothing_measured");
+  // An entry for a quoted PCR that the log does not account for is tail at best, never proof.
+  CHECK(replay_ima_log(boot_pcr.bytes(), proof, {})->tail_entries() == 1);
+}
+
+TEST_CASE("replay_ima_log: an entry of another quoted PCR has to lead to its value too") {
+  ImaBuilder log = three_files();
+  log.record(PcrIndex::of<11>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
+  log.file("/bin/d", digest_of("d"));
+  CHECK(replay_ima_log(log.bytes(), quoted(log.pcrs()), {})->size() == 5);
+  PcrValues wrong = log.pcrs();
+  wrong.insert_or_assign({HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("other"));
+  CHECK(replay_fault(log.bytes(), quoted(wrong)) == "ima.pcr_mismatch");
+}
+
+TEST_CASE("replay_ima_log: a violation extends ones, and its name proves nothing") {
+  ImaBuilder log = three_files();
+  log.violation("/var/log/x");
+  const auto got = replay_ima_log(log.bytes(), quoted(log.pcrs()), {});
+  REQUIRE(got.has_value());
+  CHECK(got->size() == 4);
+  ImaBuilder renamed = three_files();
+  renamed.violation("/var/log/y");
+  CHECK(renamed.pcrs() == log.pcrs());
+}
+
+TEST_CASE("replay_ima_log: every quoted bank has to agree, by its own digests or by padded SHA-1") {
+  const std::vector<HashAlg> banks = {HashAlg::kSha1, HashAlg::kSha256, HashAlg::kSha384};
+  const ImaBuilder log = three_files(banks);
+  CHECK(replay_ima_log(log.bytes(), quoted(log.pcrs()), {})->size() == 3);
+
+  PcrValues one_bank_moved = log.pcrs();
+  one_bank_moved.insert_or_assign({HashAlg::kSha384, kImaPcr}, Digest::filled(HashAlg::kSha384, 5));
+  CHECK(replay_fault(log.bytes(), quoted(one_bank_moved)) == "ima.pcr_mismatch");
+
+  PcrValues padded = log.pcrs();
+  Hasher sha384(HashAlg::kSha384);
+  Digest running = Digest::zero(HashAlg::kSha384);
+  for (ImaLogReader reader(log.bytes()); !reader.at_end();) {
+    running = extend(sha384, running, *Digest::padded(HashAlg::kSha384, reader.next()->header_digest));
+  }
+  padded.insert_or_assign({HashAlg::kSha384, kImaPcr}, running);
+  CHECK(replay_ima_log(log.bytes(), quoted(padded), {})->size() == 3);
+  padded.erase({HashAlg::kSha256, kImaPcr});  // padded SHA-1 alone is no SHA-2 proof
+  FakeTpm tpm;
+  tpm.pcrs = padded;
+  const QuotedPcrs weak = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
+  REQUIRE(weak.primary_bank() == HashAlg::kSha384);
+  CHECK(replay_fault(log.bytes(), weak) == "ima.pcr_mismatch");
+}
+
+TEST_CASE("replay_ima_log: logs of real kernels lead to what the TPM reported, in every bank") {
+  for (const std::string stem : {"out2", "out3", "out4", "out7", "out8", "out9pm", "out9pms",
+                                 "outt-ima", "outt-ima-sig", "outt-ima-sigv2", "outt-ima-modsig",
+                                 "outt-evm-sig"}) {
+    CAPTURE(stem);
+    std::uint64_t entries = 0;
+    const PcrValues values = tpm_values(stem, entries);
+    REQUIRE_FALSE(values.empty());
+    const Bytes log = read_test_data("ima-logs/" + stem + ".binary_runtime_measurements");
+    const auto got = replay_ima_log(log, quoted(values), {});
+    REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
+    CHECK(got->tail_entries() == 0);
+    CHECK(got->size() >= entries);  // `entries` counts those of the PCR on that line
+  }
+}
+
+TEST_CASE("replay_ima_log: evidence of real machines is proven as far as expected.json says") {
+  for (const std::string& name : all_cases()) {
+    const EvidenceCase evidence = load_case(name);
+    const auto proof = evidence.quoted();
+    const nlohmann::json& covers = evidence.expected["quote"]["covers_entries"];
+    if (!proof || !covers.is_number() || name.starts_with("p-")) continue;
+    CAPTURE(name);
+    const auto got = replay_ima_log(evidence.ima_log, *proof, {});
+    REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
+    CHECK(got->size() == covers.get<std::uint64_t>());
+    CHECK(got->size() + got->tail_entries() == evidence.expected["log"]["entries"].get<std::uint64_t>());
+  }
+}
+
+TEST_CASE("replay_ima_log: every truncation and every flipped bit of a real log is a fault or a named violation") {
+  for (const std::string name : {"k-reboot-1", "c-legacy-ima", "b-ima-ngv2", "i-evm-sig", "h-imabuf"}) {
+    CAPTURE(name);
+    const EvidenceCase evidence = load_case(name);
+    const QuotedPcrs proof = evidence.quoted().value();
+    Bytes log = evidence.ima_log;
+    for (std::size_t i = 0; i < log.size(); ++i) {
+      CHECK_FALSE(replay_ima_log(ByteView(log).first(i), proof, {}).has_value());
+      const auto bit = static_cast<std::uint8_t>(1 << (i % 8));
+      log[i] ^= bit;
+      const auto flipped = replay_ima_log(log, proof, {});
+      CHECK_FALSE(flipped.has_value());
+      log[i] ^= bit;
+    }
+  }
+}

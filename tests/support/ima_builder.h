@@ -1,0 +1,50 @@
+// Writes measurement logs the way the kernel does, and keeps the PCRs that go with them, by an
+// arithmetic of its own: nothing here calls the parser or the replay under test.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/bytes.h"
+#include "core/pcr.h"
+
+namespace assay::testing {
+
+class ImaBuilder {
+ public:
+  // Banks whose PCRs are kept.
+  explicit ImaBuilder(std::vector<HashAlg> banks = {HashAlg::kSha256});
+
+  // An entry of template "ima-ng".
+  ImaBuilder& file(std::string_view path, const Digest& digest);
+  // An entry of any template: `fields` are its values in order, `name` is recorded as it is.
+  ImaBuilder& record(PcrIndex pcr, std::string_view name, const std::vector<Bytes>& fields);
+  // A ToMToU or open-writer record.
+  ImaBuilder& violation(std::string_view path);
+  // boot_aggregate over `pcrs` (the sha256 bank's 0–9, zero where missing), as the kernel's first entry.
+  ImaBuilder& boot_aggregate(const PcrValues& pcrs);
+
+  const Bytes& bytes() const { return bytes_; }
+  std::uint64_t entries() const { return entries_; }
+  const PcrValues& pcrs() const { return pcrs_; }  // those that were extended, and PCR 10
+
+  // What the last record extended each bank with.
+  const std::vector<Digest>& last_extended() const { return last_; }
+
+ private:
+  void append(PcrIndex pcr, std::string_view name, const Bytes& data, bool violation);
+  std::vector<HashAlg> banks_;
+  Bytes bytes_;
+  std::uint64_t entries_ = 0;
+  PcrValues pcrs_;
+  std::vector<Digest> last_;
+};
+
+// The d-ng field: "sha256:\0" and the digest.
+Bytes d_ng(const Digest& digest);
+// A name with its NUL.
+Bytes n_ng(std::string_view name);
+// SHA-256 of `text`: a digest for a test's imaginary file.
+Digest digest_of(std::string_view text);
+
+}  // namespace assay::testing
