@@ -39,6 +39,8 @@ std::string_view severity_name(Severity severity) {
   return "critical";
 }
 
+std::size_t fault_count() { return kRows.size(); }
+
 std::optional<FaultId> fault_by_name(std::string_view name) {
   for (std::size_t i = 0; i < kRows.size(); ++i) {
     if (kRows[i].name == name) return static_cast<FaultId>(i);

@@ -142,6 +142,9 @@ FaultClass fault_class(FaultId id);
 Severity fault_severity(FaultId id);
 std::string_view severity_name(Severity severity);  // "critical"
 
+// How many ids there are: they are 0 to fault_count() - 1.
+std::size_t fault_count();
+
 // The id with this wire name, or nothing.
 std::optional<FaultId> fault_by_name(std::string_view name);
 

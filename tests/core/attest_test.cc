@@ -132,6 +132,24 @@ TEST_CASE("attest: a quote over other PCRs than asked for proves nothing") {
   CHECK_FALSE(got.log.has_value());
 }
 
+TEST_CASE("attest: a firmware log is held against the boot PCRs that the quote covers, if any") {
+  const EvidenceCase evidence = load_case("a-clean-ovmf");
+  FakeTpm tpm;
+  ImaBuilder log;
+  log.file("/bin/good", digest_of("good"));
+  tpm.set(log.pcrs());
+  const AkPublic ak = tpm.ak();
+  const auto faults = [&](ByteView boot_log) {
+    const UntrustedQuote quote = tpm.quote(kNonce);
+    return names(attest({.quote = quote, .ima_log = log.bytes(), .boot_log = boot_log},
+                        {.ak = ak, .nonce = kNonce}).faults);
+  };
+  CHECK(faults(evidence.boot_log) == Names{"boot.pcr_mismatch"});
+  tpm.pcrs = log.pcrs();
+  CHECK(faults(evidence.boot_log) == Names{});
+  CHECK(faults(ByteView(evidence.boot_log).first(100)) == Names{"boot.malformed"});
+}
+
 TEST_CASE("attest: within a boot only what is new is judged") {
   Node node;
   const Appraisal first = node.attest_from({});

@@ -108,7 +108,7 @@ TEST_CASE("restore: a verdict that expired while nobody watched is no longer gre
 
 TEST_CASE("fault_name: every id has its own dotted lower-case name, and the name gives the id back") {
   std::set<std::string> seen;
-  for (int i = 0; i <= static_cast<int>(FaultId::kKernelWithoutIma); ++i) {
+  for (std::size_t i = 0; i < fault_count(); ++i) {
     const auto id = static_cast<FaultId>(i);
     const std::string name(fault_name(id));
     CAPTURE(name);

@@ -1,0 +1,129 @@
+#include "agent/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace assay::agent {
+namespace {
+
+// Faults that stay until a person has acted: dialling often would only make noise.
+bool needs_a_person(FaultId id) {
+  return id == FaultId::kAkUnknown || id == FaultId::kAlreadyExists ||
+         id == FaultId::kRequestInvalid;
+}
+
+// A value in a key="value" line: it cannot end the quotes.
+std::string quoted(std::string text) {
+  std::ranges::replace(text, '"', '\'');
+  return "\"" + text + "\"";
+}
+
+void log_outcome(const Outcome& outcome) {
+  spdlog::info("event=judged challenge={} state={} faults={} first_fault={}", outcome.challenge_id,
+               quoted(outcome.state), outcome.faults_total, quoted(outcome.first_fault));
+}
+
+void log_refusal(const Message& message) {
+  if (const auto* refusal = std::get_if<Refusal>(&message)) {
+    spdlog::warn("event=refused challenge={} reason={}", refusal->challenge_id,
+                 quoted(refusal->reason));
+  }
+}
+
+}  // namespace
+
+Session::Session(Settings settings, const Tpm& tpm, const Measurements& measurements,
+                 Wakeup& wakeup)
+    : settings_(std::move(settings)),
+      tpm_(tpm),
+      measurements_(measurements),
+      wakeup_(wakeup),
+      random_(std::random_device{}()) {}
+
+void Session::run() {
+  while (const std::optional<Fault> fault = serve()) {
+    wakeup_.ticks(pause_after(*fault));
+    for (;;) {
+      const Wake wake = wakeup_.wait();
+      if (wake == Wake::kStop) return;
+      if (wake == Wake::kTick) break;
+    }
+  }
+}
+
+std::optional<Fault> Session::serve() {
+  Protocol protocol(Hello{.ak_public = tpm_.ak_public(), .agent_version = ASSAY_VERSION});
+  Stream stream(settings_.endpoint, wakeup_);
+  wakeup_.ticks(settings_.poll_interval);
+  for (;;) {
+    advance(protocol, stream);
+    switch (wakeup_.wait()) {
+      case Wake::kStop:
+        return std::nullopt;
+      case Wake::kTick:
+        // A count that cannot be read is reported in the answer to the next challenge.
+        if (const auto count = measurements_.count()) protocol.counted(*count);
+        break;
+      case Wake::kNotice:
+        if (auto closed = absorb(protocol, stream)) return closed;
+        break;
+    }
+  }
+}
+
+void Session::advance(Protocol& protocol, Stream& stream) {
+  for (;;) {
+    Action action = protocol.next();
+    if (std::holds_alternative<Wait>(action)) return;
+    if (const auto* quote = std::get_if<TakeQuote>(&action)) {
+      protocol.quoted(take_quote(quote->challenge));
+    } else if (const auto* log = std::get_if<ReadLog>(&action)) {
+      protocol.read(measurements_.read(log->offset, log->size));
+    } else {
+      Message& message = std::get<Message>(action);
+      log_refusal(message);
+      stream.write(std::move(message));
+    }
+  }
+}
+
+std::optional<Fault> Session::absorb(Protocol& protocol, Stream& stream) {
+  while (std::optional<StreamEvent> event = stream.take()) {
+    if (auto* closed = std::get_if<Closed>(&*event)) return std::move(closed->why);
+    if (std::holds_alternative<Written>(*event)) {
+      protocol.written();
+    } else {
+      received(protocol, std::get<Received>(std::move(*event)));
+    }
+    advance(protocol, stream);
+  }
+  return std::nullopt;
+}
+
+void Session::received(Protocol& protocol, Received message) {
+  if (auto* challenge = std::get_if<ReceivedChallenge>(&message)) {
+    backoff_.reset();
+    protocol.challenged(std::move(*challenge));
+  } else if (const auto* outcome = std::get_if<Outcome>(&message)) {
+    log_outcome(*outcome);
+  }
+}
+
+Result<TakenQuote> Session::take_quote(const Challenge& challenge) const {
+  ASSAY_TRY(const std::uint64_t count, measurements_.count());
+  ASSAY_TRY(UntrustedQuote quote, tpm_.quote(challenge.nonce, challenge.selection));
+  return TakenQuote{.measurements = count, .quote = std::move(quote)};
+}
+
+std::chrono::milliseconds Session::pause_after(const Fault& fault) {
+  const double random = std::uniform_real_distribution<>(0, 1)(random_);
+  const auto pause = needs_a_person(fault.id) ? backoff_.slow(random) : backoff_.next(random);
+  spdlog::warn("event=disconnected verifier={} reason={} retry_in_ms={}",
+               settings_.endpoint.verifier, quoted(format_fault(fault)), pause.count());
+  return pause;
+}
+
+}  // namespace assay::agent

@@ -1,0 +1,121 @@
+#include "cli/client.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "cli/clock.h"
+#include "cli/files.h"
+#include "core/text.h"
+#include "golden/posix.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxTokenBytes = 4096;
+constexpr std::size_t kMaxCaBytes = std::size_t{1} << 20;
+constexpr int kMaxAnswerBytes = 16 << 20;
+constexpr std::size_t kMaxMessageBytes = 300;
+
+tl::unexpected<Fault> bad_token(const std::string& path, std::string_view why) {
+  return fail(FaultId::kConfigInvalid, escape_bytes(path) + ": " + std::string(why));
+}
+
+// Header values are printable ASCII (RFC 9110, 5.5); gRPC ends the process for others.
+Result<std::string> read_token(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+      (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return bad_token(path, "others may read this token; run: chmod 600 on it");
+  }
+  ASSAY_TRY(const Bytes content,
+            read_file(path, {.max_bytes = kMaxTokenBytes, .too_large = FaultId::kConfigInvalid}));
+  std::string_view token = as_text(content);
+  const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  while (!token.empty() && space(token.back())) token.remove_suffix(1);
+  while (!token.empty() && space(token.front())) token.remove_prefix(1);
+  if (token.empty()) return bad_token(path, "holds no token");
+  if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
+    return bad_token(path, "a token is one word of printable ASCII");
+  }
+  return std::string(token);
+}
+
+Result<std::string> read_ca(const std::string& path) {
+  ASSAY_TRY(const Bytes content,
+            read_file(path, {.max_bytes = kMaxCaBytes, .too_large = FaultId::kConfigInvalid}));
+  if (as_text(content).find("-----BEGIN CERTIFICATE-----") == std::string_view::npos) {
+    return fail(FaultId::kConfigInvalid, escape_bytes(path) + ": no PEM certificate in it");
+  }
+  return std::string(as_text(content));
+}
+
+}  // namespace
+
+void add_server_options(CLI::App& command, ServerOptions& options) {
+  command.add_option("--server", options.server, "the verifier's gRPC address, HOST:PORT")
+      ->envname("ASSAY_SERVER")
+      ->capture_default_str();
+  command.add_option("--ca", options.ca_file, "certificate authority of the verifier, PEM")
+      ->envname("ASSAY_CA");
+  command.add_option("--token-file", options.token_file, "file with the operator's token")
+      ->envname("ASSAY_TOKEN_FILE");
+  command.add_option("--server-name", options.server_name,
+                     "name that the verifier's certificate has to hold, instead of HOST");
+  command.add_option("--timeout", options.timeout_seconds, "seconds to wait for each answer")
+      ->check(CLI::Range(1U, 3600U))
+      ->capture_default_str();
+}
+
+Result<Client> Client::open(const ServerOptions& options) {
+  std::string token;
+  if (!options.token_file.empty()) {
+    ASSAY_TRY(token, read_token(options.token_file));
+  }
+  grpc::SslCredentialsOptions tls;
+  if (!options.ca_file.empty()) {
+    ASSAY_TRY(tls.pem_root_certs, read_ca(options.ca_file));
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
+  auto channel = grpc::CreateCustomChannel(options.server, grpc::SslCredentials(tls), arguments);
+  return Client(options, std::move(token), std::move(channel));
+}
+
+void Client::prepare(grpc::ClientContext& context) const {
+  context.set_deadline(deadline_after(std::chrono::seconds(options_.timeout_seconds)));
+  if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
+}
+
+Fault Client::explain(const grpc::Status& status) const {
+  const std::string said = shorten(escape_bytes(status.error_message()), kMaxMessageBytes);
+  // A channel is ready once the TLS handshake is done: then it was the verifier that answered.
+  const bool reached = channel_->GetState(false) == GRPC_CHANNEL_READY;
+  if (!reached && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                   status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)) {
+    return {.id = FaultId::kUnavailable,
+            .detail = "cannot reach the verifier at " + escape_bytes(options_.server) +
+                      ": check that it runs, --server and --ca (" + said + ")"};
+  }
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return {.id = FaultId::kUnauthenticated,
+              .detail = "the verifier refuses the caller: check --token-file (" + said + ")"};
+    case grpc::StatusCode::NOT_FOUND:
+      return {.id = FaultId::kNotFound, .detail = said};
+    case grpc::StatusCode::ALREADY_EXISTS:
+      return {.id = FaultId::kAlreadyExists, .detail = said};
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return {.id = FaultId::kEvidenceNone,
+              .detail = "no answer in time: --timeout waits longer (" + said + ")"};
+    case grpc::StatusCode::UNAVAILABLE:
+      return {.id = FaultId::kEvidenceNone, .detail = said};
+    default:
+      return {.id = FaultId::kRequestInvalid, .detail = "the verifier refuses: " + said};
+  }
+}
+
+}  // namespace assay

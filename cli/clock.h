@@ -1,0 +1,10 @@
+// The one place where this program reads a clock.
+#pragma once
+
+#include <chrono>
+
+namespace assay {
+
+std::chrono::system_clock::time_point deadline_after(std::chrono::seconds timeout);
+
+}  // namespace assay

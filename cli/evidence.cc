@@ -1,0 +1,101 @@
+#include "cli/evidence.h"
+
+#include <cstdio>
+
+#include "cli/bundle.h"
+#include "cli/fault_row.h"
+#include "cli/files.h"
+#include "cli/options.h"
+#include "cli/policy.h"
+#include "cli/report.h"
+#include "golden/set_file.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxPolicyBytes = std::size_t{1} << 20;
+
+Status add_set(const std::string& path, GoldenSnapshot::Builder& builder) {
+  ASSAY_TRY(const Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
+                                               .too_large = FaultId::kGoldenTooLarge}));
+  const Result<GoldenSet> set = parse_golden_set(file);
+  if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
+  const auto index = builder.add_set(set->name);
+  for (const GoldenFile& golden : set->files) {
+    for (const Digest& digest : golden.digests) builder.add(index, digest);
+  }
+  return {};
+}
+
+Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
+  GoldenSnapshot::Builder builder;
+  for (const std::string& path : paths) ASSAY_OK(add_set(path, builder));
+  return std::move(builder).build();
+}
+
+Result<QuotePolicy> load_policy(const std::string& path) {
+  if (path.empty()) return QuotePolicy{};
+  ASSAY_TRY(const Bytes yaml,
+            read_file(path, {.max_bytes = kMaxPolicyBytes, .too_large = FaultId::kConfigInvalid}));
+  const Result<QuotePolicy> policy = parse_policy(as_text(yaml));
+  if (!policy) return tl::unexpected<Fault>(with_subject(policy.error(), path));
+  return policy;
+}
+
+struct Judgement {
+  QuotePolicy policy;
+  const GoldenSnapshot* golden;  // null: none was given
+};
+
+Result<Appraisal> appraise_bundle(const std::string& dir, const Judgement& by) {
+  ASSAY_TRY(const auto bundle, load_bundle(dir));
+  if (!bundle) {
+    Appraisal out;
+    for (const Fault& fault : bundle.error()) out.faults.add(fault);
+    return out;
+  }
+  const Evidence evidence{
+      .quote = bundle->quote,
+      .ima_log = bundle->ima_log,
+      .boot_log = bundle->boot_log ? std::optional<ByteView>(*bundle->boot_log) : std::nullopt};
+  return attest(
+      evidence,
+      {.ak = bundle->ak, .nonce = bundle->nonce, .policy = by.policy, .golden = by.golden});
+}
+
+}  // namespace
+
+EvidenceCommands::EvidenceCommands(CLI::App& app, Action& chosen) {
+  CLI::App* noun = app.add_subcommand("evidence", "judge recorded evidence, without a verifier");
+  noun->require_subcommand(1);
+  CLI::App* verb = noun->add_subcommand("verify", "judge one evidence bundle");
+  verb->add_option("BUNDLE", bundle_, "directory with quote.attest, quote.signature, ak.pub, …")
+      ->required();
+  verb->add_option("--golden", golden_,
+                   "golden set that the log is judged against; may be repeated")
+      ->allow_extra_args(false);
+  verb->add_option("--policy", policy_, "policy in YAML");
+  add_json_flag(*verb, format_);
+  add_examples(*verb,
+               "  assay evidence verify bundle/\n"
+               "  assay evidence verify bundle/ --golden host.json --golden runtime.json --json\n"
+               "\n"
+               "Exit status: 0 trusted, 1 authentic with violations, 2 not authentic or not\n"
+               "readable, 3 the question could not be put. Without --golden only authenticity and\n"
+               "replay are judged.");
+  verb->callback([this, &chosen] { chosen = [this] { return verify(); }; });
+}
+
+Exit EvidenceCommands::verify() const {
+  const Result<QuotePolicy> policy = load_policy(policy_);
+  if (!policy) return complain(policy.error());
+  const Result<GoldenSnapshot> golden = load_golden(golden_);
+  if (!golden) return complain(golden.error());
+  const Result<Appraisal> appraisal =
+      appraise_bundle(bundle_, {.policy = *policy, .golden = golden_.empty() ? nullptr : &*golden});
+  if (!appraisal) return complain(appraisal.error());
+  print(format_ == Format::kJson ? format_json(report_json(*appraisal)) : report_text(*appraisal));
+  return exit_for(bundle_verdict(*appraisal));
+}
+
+}  // namespace assay

@@ -1,0 +1,233 @@
+#include "cli/golden.h"
+
+#include <algorithm>
+
+#include "assay/v1/golden.grpc.pb.h"
+#include "cli/codec.h"
+#include "cli/files.h"
+#include "cli/golden_build.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "core/text.h"
+#include "golden/set_file.h"
+
+namespace assay {
+namespace {
+
+using Service = v1::GoldenService;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+constexpr std::uint32_t kMaxPage = 1000;
+
+// Reads a set and checks it as the verifier will: what is wrong with it is said here, by file.
+Result<Bytes> load_set_file(const std::string& path) {
+  ASSAY_TRY(Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
+                                         .too_large = FaultId::kGoldenTooLarge}));
+  if (const auto set = parse_golden_set(file); !set) {
+    return tl::unexpected<Fault>(with_subject(set.error(), path));
+  }
+  return file;
+}
+
+Result<v1::PushResponse> send(const Client& client, ByteView file) {
+  grpc::ClientContext context;
+  client.prepare(context);
+  v1::PushResponse response;
+  const auto stub = client.stub<Service>();
+  const auto writer = stub->Push(&context, &response);
+  ProgressBar bar("pushing");
+  for (std::size_t sent = 0; sent < file.size();) {
+    const ByteView chunk = file.subspan(sent, std::min(kChunkBytes, file.size() - sent));
+    v1::PushRequest request;
+    request.set_data(chunk.data(), chunk.size());
+    if (!writer->Write(request)) break;  // Finish() says why
+    sent += chunk.size();
+    bar.show(sent, file.size());
+  }
+  writer->WritesDone();
+  const grpc::Status status = writer->Finish();
+  if (!status.ok()) return tl::unexpected<Fault>(client.explain(status));
+  return response;
+}
+
+// All of a set, page by page.
+Result<v1::GetGoldenResponse> fetch(const Client& client, const std::string& name) {
+  const auto stub = client.stub<Service>();
+  v1::GetGoldenRequest request;
+  request.set_name(name);
+  request.set_limit(kMaxPage);
+  v1::GetGoldenResponse out;
+  while (true) {
+    request.set_offset(static_cast<std::uint64_t>(out.files_size()));
+    ASSAY_TRY(const v1::GetGoldenResponse page, client.call(*stub, &Service::Stub::Get, request));
+    if (request.offset() > 0 && page.set().digest() != out.set().digest()) {
+      return fail(FaultId::kRequestInvalid,
+                  "the set was replaced while being listed: run it again");
+    }
+    out.MergeFrom(page);
+    if (static_cast<std::uint32_t>(page.files_size()) < kMaxPage) return out;
+  }
+}
+
+std::string format_set(const v1::GetGoldenResponse& got) {
+  Table table({"DIGEST", "PATH"});
+  for (const v1::GoldenFile& file : got.files()) table.add({file.digest(), file.path()});
+  return format_fields(fields_of(got.set())) + '\n' + table.text();
+}
+
+std::string format_set_json(const v1::GetGoldenResponse& got) {
+  Json out;
+  out["set"] = to_json(got.set());
+  out["files"] = Json::array();
+  for (const v1::GoldenFile& file : got.files()) {
+    out["files"].push_back({{"path", escape_bytes(file.path())}, {"digest", file.digest()}});
+  }
+  return format_json(out);
+}
+
+std::string format_list(const v1::ListGoldenResponse& got) {
+  if (got.sets().empty()) return "no golden sets\n";
+  Table table({"NAME", "GENERATION", "FILES", "HASHES", "SOURCE", "PUSHED", "DIGEST"});
+  for (const v1::GoldenSummary& set : got.sets()) {
+    table.add({set.name(), std::to_string(set.generation()), std::to_string(set.files()),
+               std::to_string(set.hashes()), set.source(), format_time(set.pushed_at_ms()),
+               set.digest()});
+  }
+  return table.text();
+}
+
+std::string format_list_json(const v1::ListGoldenResponse& got) {
+  Json out;
+  out["sets"] = Json::array();
+  for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
+  return format_json(out);
+}
+
+}  // namespace
+
+GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
+  CLI::App* noun = app.add_subcommand("golden", "golden sets: the files that may run");
+  noun->require_subcommand(1);
+  add_examples(*noun,
+               "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
+               "  assay golden push host.json\n"
+               "  assay golden list");
+  add_build(*noun, chosen);
+  add_push(*noun, chosen);
+  add_list(*noun, chosen);
+  add_show(*noun, chosen);
+}
+
+void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("build", "make a set file");
+  CLI::App* source = verb->add_option_group("source", "what the set is made from");
+  CLI::Option* rootfs =
+      source->add_option("--rootfs", rootfs_, "directory tree: every regular file in it");
+  CLI::Option* ima_log = source->add_option(
+      "--ima-log", ima_log_, "binary_runtime_measurements of a machine that is known to be good");
+  source->require_option(1);
+  verb->add_option("--name", name_, "the set's name")->required()->check(set_name());
+  verb->add_option("-o,--output", set_file_, "the set file to write")->required();
+  verb->add_option("--hash", hashes_, "digests to take, by comma: sha256 (default), sha1, …")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"sha1", "sha256", "sha384", "sha512"}))
+      ->excludes(ima_log)
+      ->needs(rootfs);
+  add_json_flag(*verb, format_);
+  add_examples(*verb,
+               "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
+               "  assay golden build --rootfs /mnt --hash sha256,sha1 --name x -o x.json\n"
+               "  assay golden build --name learned -o learned.json \\\n"
+               "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements");
+  verb->callback([this, &chosen] { chosen = [this] { return build(); }; });
+}
+
+void GoldenCommands::add_push(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("push", "give a set to the verifier");
+  verb->add_option("SET", set_file_, "the set file")->required();
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb,
+               "  assay golden push host.json --server verifier:7443 --ca ca.pem \\\n"
+               "    --token-file token\n"
+               "\n"
+               "A set of this name that stands already is replaced.");
+  verb->callback([this, &chosen] { chosen = [this] { return push(); }; });
+}
+
+void GoldenCommands::add_list(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("list", "list the verifier's sets");
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb, "  assay golden list --json");
+  verb->callback([this, &chosen] { chosen = [this] { return list(); }; });
+}
+
+void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("show", "show one of the verifier's sets, file by file");
+  verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb, "  assay golden show host/debian-12");
+  verb->callback([this, &chosen] { chosen = [this] { return show(); }; });
+}
+
+Exit GoldenCommands::build() const {
+  const Result<BuiltSet> built = rootfs_.empty() ? build_set_from_log(name_, ima_log_)
+                                                 : build_set_from_tree(name_, rootfs_, hashes_);
+  if (!built) return complain(built.error());
+  const std::string file = format_golden_set(built->set);
+  if (file.size() > kMaxSetFileBytes) {
+    return complain(Exit::kUsage, "the set would be over " +
+                                      std::to_string(kMaxSetFileBytes >> 20) +
+                                      " MiB: build it in parts");
+  }
+  if (const Status written = write_file(set_file_, file); !written) {
+    return complain(written.error());
+  }
+  print(format_ == Format::kJson ? built_json(*built, file) : built_text(*built, file));
+  return Exit::kOk;
+}
+
+Exit GoldenCommands::push() const {
+  const Result<Bytes> file = load_set_file(set_file_);
+  if (!file) return complain(file.error());
+  const Result<Client> client = Client::open(server_);
+  if (!client) return complain(client.error());
+  const auto got = send(*client, *file);
+  if (!got) return complain(got.error());
+  if (format_ == Format::kJson) {
+    Json out;
+    out["set"] = to_json(got->set());
+    out["changed"] = got->changed();
+    print(format_json(out));
+  } else {
+    print(std::string(got->changed() ? "pushed" : "unchanged: this set stood already") + '\n' +
+          format_fields(fields_of(got->set())));
+  }
+  return Exit::kOk;
+}
+
+Exit GoldenCommands::list() const {
+  const Result<Client> client = Client::open(server_);
+  if (!client) return complain(client.error());
+  const auto got =
+      client->call(*client->stub<Service>(), &Service::Stub::List, v1::ListGoldenRequest());
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_list_json(*got) : format_list(*got));
+  return Exit::kOk;
+}
+
+Exit GoldenCommands::show() const {
+  const Result<Client> client = Client::open(server_);
+  if (!client) return complain(client.error());
+  const auto got = fetch(*client, name_);
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_set_json(*got) : format_set(*got));
+  return Exit::kOk;
+}
+
+}  // namespace assay

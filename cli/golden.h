@@ -1,0 +1,41 @@
+// assay golden …
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/command.h"
+
+namespace assay {
+
+class GoldenCommands {
+ public:
+  // Adds the noun to `app`; parsing a command line sets `chosen` to the verb's action. Both outlive
+  // this object, which holds the options.
+  GoldenCommands(CLI::App& app, Action& chosen);
+  GoldenCommands(const GoldenCommands&) = delete;
+  GoldenCommands& operator=(const GoldenCommands&) = delete;
+
+ private:
+  void add_build(CLI::App& noun, Action& chosen);
+  void add_push(CLI::App& noun, Action& chosen);
+  void add_list(CLI::App& noun, Action& chosen);
+  void add_show(CLI::App& noun, Action& chosen);
+
+  Exit build() const;
+  Exit push() const;
+  Exit list() const;
+  Exit show() const;
+
+  ServerOptions server_;
+  Format format_ = Format::kTable;
+  std::string rootfs_;
+  std::string ima_log_;
+  std::string name_;
+  std::string set_file_;
+  std::vector<std::string> hashes_;
+};
+
+}  // namespace assay

@@ -1,0 +1,112 @@
+#include "cli/golden_build.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/fault_row.h"
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "core/text.h"
+#include "golden/learn.h"
+#include "golden/rootfs.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxImaLogBytes = std::size_t{1} << 30;
+constexpr unsigned kMaxThreads = 16;
+constexpr std::size_t kMaxPathsForPeople = 20;
+
+std::vector<HashAlg> algorithms(const std::vector<std::string>& names) {
+  std::vector<HashAlg> out;
+  for (const HashAlg alg : kAllHashAlgs) {
+    if (std::ranges::find(names, hash_name(alg)) != names.end()) out.push_back(alg);
+  }
+  if (out.empty()) out.push_back(HashAlg::kSha256);
+  return out;
+}
+
+std::size_t count_hashes(const GoldenSet& set) {
+  std::vector<Digest> digests;
+  for (const GoldenFile& file : set.files) {
+    digests.insert(digests.end(), file.digests.begin(), file.digests.end());
+  }
+  std::ranges::sort(digests);
+  return digests.size() - std::ranges::unique(digests).size();
+}
+
+std::string file_digest(std::string_view file) {
+  return format_digest(hash(HashAlg::kSha256, as_bytes(file)));
+}
+
+}  // namespace
+
+Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string& dir,
+                                     const std::vector<std::string>& hashes) {
+  ProgressBar bar("hashing");
+  ASSAY_TRY(RootfsFiles tree,
+            build_from_rootfs(
+                {.dir = dir,
+                 .algorithms = algorithms(hashes),
+                 .threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads),
+                 .on_progress = [&bar](const BuildProgress& p) {
+                   // A file costs something even when it is empty.
+                   bar.show(p.bytes_done + p.files_done, p.bytes_total + p.files_total);
+                 }}));
+  BuiltSet out{.set = {.name = name, .source = "rootfs", .files = std::move(tree.files)},
+               .left_out = {{"sockets_pipes_devices", tree.special},
+                            {"pseudo_filesystems", tree.pseudo_filesystems.size()},
+                            {"changed_while_read", tree.changed.size()}},
+               .left_out_paths = std::move(tree.pseudo_filesystems)};
+  out.left_out_paths.insert(out.left_out_paths.end(), tree.changed.begin(), tree.changed.end());
+  return out;
+}
+
+Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path) {
+  ASSAY_TRY(const Bytes log,
+            read_file(path, {.max_bytes = kMaxImaLogBytes, .too_large = FaultId::kImaTooLarge}));
+  Result<LearnedFiles> learned = learn_ima_log(log);
+  if (!learned) return tl::unexpected<Fault>(with_subject(learned.error(), path));
+  return BuiltSet{.set = {.name = name, .source = "ima-log", .files = std::move(learned->files)},
+                  .left_out = {{"violations", learned->violations},
+                               {"without_digest", learned->without_digest},
+                               {"without_name", learned->without_name}},
+                  .left_out_paths = {}};
+}
+
+std::string built_json(const BuiltSet& built, std::string_view file) {
+  nlohmann::ordered_json out;
+  out["name"] = built.set.name;
+  out["digest"] = file_digest(file);
+  out["source"] = built.set.source;
+  out["files"] = built.set.files.size();
+  out["hashes"] = count_hashes(built.set);
+  for (const auto& [why, count] : built.left_out) out["left_out"][why] = count;
+  out["left_out_paths"] = nlohmann::ordered_json::array();
+  for (const std::string& path : built.left_out_paths) {
+    out["left_out_paths"].push_back(escape_bytes(path));
+  }
+  return format_json(out);
+}
+
+std::string built_text(const BuiltSet& built, std::string_view file) {
+  std::string out = format_fields({{"name", built.set.name},
+                                   {"digest", file_digest(file)},
+                                   {"source", built.set.source},
+                                   {"files", std::to_string(built.set.files.size())},
+                                   {"hashes", std::to_string(count_hashes(built.set))}});
+  for (const auto& [why, count] : built.left_out) {
+    if (count > 0) out += "left out: " + std::to_string(count) + " " + why + '\n';
+  }
+  const std::size_t shown = std::min(built.left_out_paths.size(), kMaxPathsForPeople);
+  for (std::size_t i = 0; i < shown; ++i)
+    out += "  " + escape_bytes(built.left_out_paths[i]) + '\n';
+  if (shown < built.left_out_paths.size()) {
+    out += "  and " + std::to_string(built.left_out_paths.size() - shown) + " more\n";
+  }
+  return out;
+}
+
+}  // namespace assay

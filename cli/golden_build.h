@@ -1,0 +1,33 @@
+// Making golden sets for `assay golden build`: files in, a set and what was left out of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "golden/set_file.h"
+
+namespace assay {
+
+// A set, and what its source has that is not in it.
+struct BuiltSet {
+  GoldenSet set;
+  std::vector<std::pair<std::string, std::uint64_t>> left_out;  // why, and how many
+  std::vector<std::string> left_out_paths;                      // those that are known by name
+};
+
+// Of every regular file in a directory. `hashes` are names of algorithms; none: sha256. Shows its
+// progress on a terminal.
+Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string& dir,
+                                     const std::vector<std::string>& hashes);
+
+// Of everything that an IMA log has measured.
+Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path);
+
+// What was built, with the digest of `file`, the set as a file.
+std::string built_json(const BuiltSet& built, std::string_view file);
+std::string built_text(const BuiltSet& built, std::string_view file);
+
+}  // namespace assay

@@ -1,0 +1,59 @@
+#include "cli/options.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "golden/set_file.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxNodeNameBytes = 253;  // Kubernetes object names: RFC 1123 subdomains
+
+}  // namespace
+
+void add_json_flag(CLI::App& command, Format& format) {
+  command.add_flag_callback(
+      "--json", [&format] { format = Format::kJson; }, "print JSON for programs");
+}
+
+void add_examples(CLI::App& command, const std::string& text) {
+  command.footer("\nExamples:\n" + text);
+}
+
+CLI::Validator node_name() {
+  return CLI::Validator(
+      [](std::string& name) -> std::string {
+        const bool ok =
+            !name.empty() && name.size() <= kMaxNodeNameBytes &&
+            std::ranges::all_of(name, [](char c) {
+              return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+            });
+        return ok ? "" : "a node's name is 1 to 253 of a-z, 0-9, '-' and '.'";
+      },
+      "");
+}
+
+CLI::Validator set_name() {
+  return CLI::Validator(
+      [](std::string& name) -> std::string {
+        return valid_set_name(name)
+                   ? ""
+                   : "a set's name is 1 to 256 printable ASCII characters without spaces";
+      },
+      "");
+}
+
+CLI::Validator printable_text(std::size_t max_bytes) {
+  return CLI::Validator(
+      [max_bytes](std::string& text) -> std::string {
+        // Escaping changes nothing in printable text but to double its backslashes.
+        const auto backslashes = static_cast<std::size_t>(std::ranges::count(text, '\\'));
+        const bool ok = !text.empty() && text.size() <= max_bytes &&
+                        escape_bytes(text).size() == text.size() + backslashes;
+        return ok ? "" : "has to be 1 to " + std::to_string(max_bytes) + " bytes of printable text";
+      },
+      "");
+}
+
+}  // namespace assay

@@ -1,0 +1,355 @@
+#include "golden/set_file.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/text.h"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kStatementType = "https://in-toto.io/Statement/v1";
+constexpr std::string_view kPredicateType = "https://assay.dev/golden-set/v1";
+constexpr std::size_t kMaxSourceBytes = 64;
+constexpr std::uint32_t kMaxMode = 07777;
+constexpr std::size_t kModeDigits = 4;
+
+// `text` is printable: only these two need a backslash (RFC 8259, section 7).
+void append_quoted(std::string& out, std::string_view text) {
+  out.push_back('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  append_quoted(out, name);
+  out.push_back(':');
+  append_quoted(out, text);
+}
+
+std::string octal(std::uint32_t mode) {
+  std::string out(kModeDigits, '0');
+  for (std::size_t i = kModeDigits; i-- > 0; mode >>= 3) {
+    out[i] = static_cast<char>('0' + (mode & 7));
+  }
+  return out;
+}
+
+// One file as it stands in a set file, and as the subject digest takes it.
+std::string format_file(const GoldenFile& file) {
+  std::string out = "{";
+  append_member(out, "path", escape_bytes(file.path));
+  for (const Digest& digest : file.digests) {
+    out.push_back(',');
+    append_member(out, hash_name(digest.alg()), to_hex(digest.bytes()));
+  }
+  out += ",\"size\":" + std::to_string(file.size) + ',';
+  append_member(out, "mode", octal(file.mode));
+  out.push_back('}');
+  return out;
+}
+
+// SHA-256 over every file's line, each ended by a newline.
+class FilesDigest {
+ public:
+  FilesDigest() { hasher_.start(); }
+  void add(std::string_view line) {
+    hasher_.add(as_bytes(line));
+    hasher_.add(as_bytes("\n"));
+  }
+  std::string hex() && { return to_hex(hasher_.finish().bytes()); }
+
+ private:
+  Hasher hasher_{HashAlg::kSha256};
+};
+
+bool valid_source(std::string_view source) {
+  return !source.empty() && source.size() <= kMaxSourceBytes &&
+         std::ranges::all_of(source, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+std::optional<std::uint32_t> parse_mode(std::string_view text) {
+  std::uint32_t mode = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    mode = mode << 3 | static_cast<std::uint32_t>(c - '0');
+  }
+  if (text.size() != kModeDigits) return std::nullopt;
+  return mode;
+}
+
+// Where in the statement the reader is. The grammar has no recursion, so neither has the reader.
+enum class Place : std::uint8_t {
+  kOutside,
+  kStatement,
+  kSubjects,
+  kSubject,
+  kSubjectDigest,
+  kPredicate,
+  kFiles,
+  kFile,
+};
+constexpr std::size_t kPlaces = 8;
+
+enum class Kind : std::uint8_t { kText, kNumber, kObject, kArray };
+enum class Need : std::uint8_t { kRequired, kOptional };
+
+struct Member {
+  Place in;
+  std::string_view name;
+  Kind kind;
+  Need need = Need::kRequired;
+  Place inside = Place::kOutside;  // of an object or array
+};
+
+constexpr std::array kMembers = {
+    Member{Place::kStatement, "_type", Kind::kText},
+    Member{Place::kStatement, "subject", Kind::kArray, Need::kRequired, Place::kSubjects},
+    Member{Place::kStatement, "predicateType", Kind::kText},
+    Member{Place::kStatement, "predicate", Kind::kObject, Need::kRequired, Place::kPredicate},
+    Member{Place::kSubject, "name", Kind::kText},
+    Member{Place::kSubject, "digest", Kind::kObject, Need::kRequired, Place::kSubjectDigest},
+    Member{Place::kSubjectDigest, "sha256", Kind::kText},
+    Member{Place::kPredicate, "source", Kind::kText},
+    Member{Place::kPredicate, "files", Kind::kArray, Need::kRequired, Place::kFiles},
+    Member{Place::kFile, "path", Kind::kText},
+    Member{Place::kFile, "sha1", Kind::kText, Need::kOptional},
+    Member{Place::kFile, "sha256", Kind::kText, Need::kOptional},
+    Member{Place::kFile, "sha384", Kind::kText, Need::kOptional},
+    Member{Place::kFile, "sha512", Kind::kText, Need::kOptional},
+    Member{Place::kFile, "size", Kind::kNumber},
+    Member{Place::kFile, "mode", Kind::kText},
+};
+
+const Member* find_member(Place in, std::string_view name) {
+  const auto it =
+      std::ranges::find_if(kMembers, [&](const Member& m) { return m.in == in && m.name == name; });
+  return it == kMembers.end() ? nullptr : &*it;
+}
+
+// Takes the JSON parser's events. Any event that the grammar does not have here ends the parsing.
+class SetReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return refuse("a null"); }
+  bool boolean(bool) override { return refuse("a boolean"); }
+  bool number_integer(std::int64_t) override { return refuse("a negative number"); }
+  bool number_float(double, const std::string&) override { return refuse("a fraction"); }
+  bool binary(binary_t&) override { return refuse("binary"); }
+
+  bool number_unsigned(std::uint64_t value) override {
+    if (!expects(Kind::kNumber)) return refuse("a number out of place");
+    file_.size = value;
+    return taken();
+  }
+
+  bool string(std::string& value) override {
+    if (!expects(Kind::kText)) return refuse("text out of place");
+    const bool ok = place() == Place::kFile ? file_text(value) : statement_text(value);
+    return ok ? taken() : refuse("bad \"" + std::string(member_->name) + "\"");
+  }
+
+  bool key(std::string& name) override {
+    member_ = find_member(place(), name);
+    if (member_ == nullptr) return refuse("unknown member \"" + printable(name) + "\"");
+    const auto bit = std::uint32_t{1} << (member_ - kMembers.data());
+    if ((seen() & bit) != 0) return refuse("\"" + std::string(member_->name) + "\" twice");
+    seen() |= bit;
+    return true;
+  }
+
+  bool start_object(std::size_t) override {
+    if (place() == Place::kSubjects) {
+      if (subjects_++ != 0) return refuse("more than one subject");
+      return enter(Place::kSubject);
+    }
+    if (place() == Place::kFiles) {
+      if (set_.files.size() == kMaxSetFiles) return refuse_size();
+      file_ = {};
+      return enter(Place::kFile);
+    }
+    if (place() == Place::kOutside) return enter(Place::kStatement);
+    if (!expects(Kind::kObject)) return refuse("an object out of place");
+    return enter(member_->inside);
+  }
+
+  bool start_array(std::size_t) override {
+    if (!expects(Kind::kArray)) return refuse("a list out of place");
+    return enter(member_->inside);
+  }
+
+  bool end_array() override { return leave(); }
+
+  bool end_object() override {
+    for (const Member& m : kMembers) {
+      const auto bit = std::uint32_t{1} << (&m - kMembers.data());
+      if (m.in == place() && m.need == Need::kRequired && (seen() & bit) == 0) {
+        return refuse("no \"" + std::string(m.name) + "\"");
+      }
+    }
+    if (place() == Place::kFile && !take_file()) return false;
+    return leave();
+  }
+
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::json::exception&) override {
+    return refuse("not JSON at byte " + std::to_string(position));
+  }
+
+  Result<GoldenSet> finish() && {
+    if (fault_) return tl::unexpected<Fault>(*std::move(fault_));
+    if (subjects_ == 0) return fail(FaultId::kGoldenMalformed, "no subject");
+    if (set_.files.empty()) return fail(FaultId::kGoldenMalformed, "no file");
+    if (std::move(digest_).hex() != subject_digest_) {
+      return fail(FaultId::kGoldenMalformed,
+                  "the files are not those that the subject digest is of");
+    }
+    return std::move(set_);
+  }
+
+ private:
+  Place place() const { return places_.back(); }
+  std::uint32_t& seen() { return seen_[static_cast<std::size_t>(place())]; }
+  bool expects(Kind kind) const { return member_ != nullptr && member_->kind == kind; }
+  bool taken() {
+    member_ = nullptr;
+    return true;
+  }
+
+  bool enter(Place next) {
+    places_.push_back(next);
+    seen() = 0;
+    return taken();
+  }
+  bool leave() {
+    places_.pop_back();
+    return taken();
+  }
+
+  static std::string printable(std::string_view text) { return shorten(escape_bytes(text), 64); }
+
+  std::string where() const {
+    return place() == Place::kFile ? "file " + std::to_string(set_.files.size()) + ": " : "";
+  }
+  bool refuse(std::string_view what) {
+    fault_ = Fault{.id = FaultId::kGoldenMalformed, .detail = where() + std::string(what)};
+    return false;
+  }
+  bool refuse_size() {
+    fault_ = Fault{.id = FaultId::kGoldenTooLarge,
+                   .detail = "over " + std::to_string(kMaxSetFiles) + " files"};
+    return false;
+  }
+
+  bool statement_text(std::string& value) {
+    switch (place()) {
+      case Place::kStatement:
+        return value == (member_->name == "_type" ? kStatementType : kPredicateType);
+      case Place::kSubject:
+        set_.name = std::move(value);
+        return valid_set_name(set_.name);
+      case Place::kSubjectDigest:
+        subject_digest_ = std::move(value);
+        return true;
+      default:
+        set_.source = std::move(value);
+        return valid_source(set_.source);
+    }
+  }
+
+  bool file_text(const std::string& value) {
+    if (member_->name == "path") {
+      file_.path = unescape_bytes(value);
+      return !file_.path.empty() && file_.path.size() <= kMaxSetPathBytes &&
+             escape_bytes(file_.path) == value;
+    }
+    if (member_->name == "mode") {
+      const auto mode = parse_mode(value);
+      file_.mode = mode.value_or(0);
+      return mode.has_value();
+    }
+    const auto digest = parse_digest(std::string(member_->name) + ":" + value);
+    if (!digest || to_hex(digest->bytes()) != value) return false;
+    file_.digests.push_back(*digest);
+    return true;
+  }
+
+  bool take_file() {
+    if (file_.digests.empty()) return refuse("no digest");
+    std::ranges::sort(file_.digests);
+    if (!set_.files.empty() && set_.files.back() >= file_) return refuse("not in order");
+    digest_.add(format_file(file_));
+    set_.files.push_back(std::move(file_));
+    return true;
+  }
+
+  GoldenSet set_;
+  GoldenFile file_;  // the one being read
+  FilesDigest digest_;
+  std::string subject_digest_;
+  std::size_t subjects_ = 0;
+  std::vector<Place> places_ = {Place::kOutside};
+  std::array<std::uint32_t, kPlaces> seen_{};  // bits by position in kMembers
+  const Member* member_ = nullptr;             // the one whose value comes next
+  std::optional<Fault> fault_;
+};
+
+}  // namespace
+
+bool valid_set_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxSetNameBytes &&
+         std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+void sort_files(std::vector<GoldenFile>& files) {
+  std::ranges::sort(files);
+  files.erase(std::ranges::unique(files).begin(), files.end());
+}
+
+Result<GoldenSet> parse_golden_set(ByteView json) {
+  if (json.size() > kMaxSetFileBytes) {
+    return fail(FaultId::kGoldenTooLarge,
+                "over " + std::to_string(kMaxSetFileBytes >> 20) + " MiB");
+  }
+  // nlohmann's lexer takes a NUL for the end, and would not look at what stands behind it.
+  if (std::ranges::find(json, std::uint8_t{0}) != json.end()) {
+    return fail(FaultId::kGoldenMalformed, "a NUL byte");
+  }
+  SetReader reader;
+  // The reader keeps its own fault, which says more than the parser's false.
+  (void)nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  return std::move(reader).finish();
+}
+
+std::string format_golden_set(const GoldenSet& set) {
+  ASSAY_CHECK(valid_set_name(set.name) && valid_source(set.source) && !set.files.empty());
+  FilesDigest digest;
+  std::string files;
+  for (const GoldenFile& file : set.files) {
+    ASSAY_CHECK(file.mode <= kMaxMode && !file.digests.empty());
+    const std::string line = format_file(file);
+    digest.add(line);
+    files += (files.empty() ? "\n" : ",\n") + line;
+  }
+  std::string out = "{";
+  append_member(out, "_type", kStatementType);
+  out += ",\n\"subject\":[{";
+  append_member(out, "name", set.name);
+  out += ",\"digest\":{";
+  append_member(out, "sha256", std::move(digest).hex());
+  out += "}}],\n";
+  append_member(out, "predicateType", kPredicateType);
+  out += ",\n\"predicate\":{";
+  append_member(out, "source", set.source);
+  out += ",\"files\":[" + files + "\n]}}\n";
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,64 @@
+// Golden sets as files: what `assay golden build` writes and the verifier stores.
+//
+// A set file is an in-toto Statement v1 in JSON whose predicate lists the files; docs/golden-sets.md
+// has the format.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/result.h"
+
+namespace assay {
+
+inline constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;
+inline constexpr std::size_t kMaxSetFiles = 2'000'000;
+inline constexpr std::size_t kMaxSetNameBytes = 256;
+inline constexpr std::size_t kMaxSetPathBytes = 4096;  // Linux PATH_MAX
+
+struct GoldenFile {
+  std::string path;             // raw bytes as the kernel logs them, 1 to kMaxSetPathBytes
+  std::vector<Digest> digests;  // one per algorithm, in HashAlg's order, at least one
+  std::uint64_t size = 0;       // bytes; 0 when the source does not know
+  std::uint32_t mode = 0;       // permission bits, at most 07777; 0 when the source does not know
+  friend auto operator<=>(const GoldenFile&, const GoldenFile&) = default;
+};
+
+struct GoldenSet {
+  std::string name;    // 1 to kMaxSetNameBytes of printable ASCII without spaces: "host/debian-12"
+  std::string source;  // what it was built from: 1 to 64 of a-z, 0-9 and '-'; "rootfs", "ima-log"
+  std::vector<GoldenFile> files;  // ascending, none twice; one path may have several contents
+  friend bool operator==(const GoldenSet&, const GoldenSet&) = default;
+};
+
+// Whether `name` can name a set.
+bool valid_set_name(std::string_view name);
+
+// Sorts `files` as a set has them, and leaves each once.
+void sort_files(std::vector<GoldenFile>& files);
+
+// Reads a set file.
+//
+//   json   untrusted; any JSON spacing and order of members, but no member that is not known: one
+//          that a later format adds must not be overlooked
+//
+// Fails with
+//   kGoldenTooLarge   over kMaxSetFileBytes or kMaxSetFiles
+//   kGoldenMalformed  not JSON; an unknown, missing, repeated or ill-typed member; another statement
+//                     or predicate type; a name, source, path, digest, size or mode that
+//                     format_golden_set() does not write; a file without digests; no file; files
+//                     not in order; a subject digest that is not that of the files
+//
+// Memory is bounded by the files' own. Says nothing of who made the set. Pure.
+Result<GoldenSet> parse_golden_set(ByteView json);
+
+// The set as a file: one line per file, so that equal sets are equal bytes and changes read well in
+// a diff. `set` is as GoldenSet says. Pure.
+std::string format_golden_set(const GoldenSet& set);
+
+}  // namespace assay

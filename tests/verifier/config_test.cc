@@ -1,0 +1,131 @@
+#include "verifier/config.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/temp_dir.h"
+#include "verifier/secret_file.h"
+#include "verifier/services/operator_token.h"
+
+using namespace assay;
+using namespace assay::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::string_view kMinimal =
+    "tls: {certificate: cert.pem, key: key.pem}\noperator_token_file: token\n";
+
+Result<VerifierConfig> load(const TempDir& dir, std::string_view more) {
+  return load_config(dir.write("verifier.yaml", std::string(kMinimal) + std::string(more)));
+}
+
+}  // namespace
+
+TEST_CASE("load_config: what is not said has a safe default") {
+  const TempDir dir;
+  const auto got = load(dir, "");
+  REQUIRE(got.has_value());
+  CHECK(got->grpc_listen == ListenAddress{"127.0.0.1", 7443});
+  CHECK(got->http_listen == ListenAddress{"127.0.0.1", 7480});
+  CHECK(got->interval == 30s);
+  CHECK(got->bank == HashAlg::kSha256);
+  CHECK_FALSE(got->allow_sha1);
+  CHECK(got->tls_certificate == dir / "cert.pem");
+  CHECK(got->database == "/var/lib/assay/assay.db");
+}
+
+TEST_CASE("load_config: everything that can be said is read") {
+  const TempDir dir;
+  const auto got = load(dir,
+                        "grpc_listen: 0.0.0.0:1\nhttp_listen: 127.0.0.1:0\ndatabase: /tmp/x.db\n"
+                        "interval: 500ms\nquote: {bank: sha1, allow_sha1: true}\n"
+                        "limits: {log_mib: 2, streams: 7}\n"
+                        "webhooks:\n- {name: a, url: 'http://h/', secret_file: s}\n"
+                        "- {name: b, url: 'https://h/', secret_file: /s, ca_file: c}\n");
+  REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
+  CHECK(got->interval == 500ms);
+  CHECK(got->bank == HashAlg::kSha1);
+  CHECK(got->max_log_bytes == 2 << 20);
+  CHECK(got->max_streams == 7);
+  REQUIRE(got->webhooks.size() == 2);
+  CHECK(got->webhooks[0].secret_file == dir / "s");
+  CHECK(got->webhooks[1].secret_file == "/s");
+}
+
+TEST_CASE("load_config: what is wrong is named with its line and what would be right") {
+  const TempDir dir;
+  const std::pair<std::string, std::string> rows[] = {
+      {"intervall: 30s\n", "line 3: unknown key 'intervall'; known are database, grpc_listen"},
+      {"tls: {certificate: x}\n", "line 3: key 'tls' twice"},
+      {"grpc_listen: localhost\n", "line 3: grpc_listen: write HOST:PORT"},
+      {"interval: 30\n", "line 3: interval: write a duration such as 500ms, 30s or 5m"},
+      {"interval: 0s\n", "line 3: interval: write a duration"},
+      {"interval: [1]\n", "line 3: interval: has to be one value"},
+      {"quote: {bank: md5}\n", "line 3: quote: bank: write sha1, sha256, sha384 or sha512"},
+      {"quote: {allow_sha1: maybe}\n", "quote: allow_sha1: write true or false"},
+      {"quote: {bank: sha1}\n", "quote.bank sha1 needs quote.allow_sha1: true"},
+      {"quote: yes\n", "line 3: quote: has to be a mapping of keys"},
+      {"limits: {log_mib: 0}\n", "write a whole number from 1 to 4096"},
+      {"limits: {log_mib: -1}\n", "write a whole number from 1 to 4096"},
+      {"webhooks: {}\n", "line 3: webhooks: has to be a list"},
+      {"webhooks: [{name: a, url: u}]\n", "name, url and secret_file are required"},
+      {"webhooks: [{name: a, url: u, secret_file: s}, {name: a, url: u, secret_file: s}]\n", "name 'a' twice"},
+      {"a: [\n", "is not YAML"},
+  };
+  for (const auto& [text, want] : rows) {
+    CAPTURE(text);
+    const auto got = load(dir, text);
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().id == FaultId::kConfigInvalid);
+    CHECK_MESSAGE(got.error().detail.find(want) != std::string::npos, got.error().detail);
+    CHECK(got.error().detail.starts_with((dir / "verifier.yaml").string()));
+  }
+}
+
+TEST_CASE("load_config: a required key that is missing is named, and a missing file is another fault") {
+  const TempDir dir;
+  const auto got = load_config(dir.write("x.yaml", "interval: 30s\n"));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().detail.ends_with("tls.certificate is required"));
+  CHECK(load_config(dir / "none.yaml").error().id == FaultId::kFileUnreadable);
+  CHECK(load_config(dir.write("empty.yaml", "")).error().id == FaultId::kConfigInvalid);
+}
+
+TEST_CASE("read_secret_file: a secret that others may read is refused") {
+  const TempDir dir;
+  const auto path = dir.write("secret", "s3cret\n");
+  std::filesystem::permissions(path, std::filesystem::perms(0640));
+  CHECK(read_secret_file(path).error().id == FaultId::kFileUnreadable);
+  CHECK(read_public_file(path).value() == "s3cret");
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  CHECK(read_secret_file(path).value() == "s3cret");
+  CHECK(read_secret_file(dir / "none").error().id == FaultId::kFileUnreadable);
+  CHECK(read_secret_file(dir.path()).error().id == FaultId::kFileUnreadable);
+}
+
+TEST_CASE("OperatorToken: accepts its own token as a bearer, and nothing else") {
+  const std::string token(64, 'a');
+  const OperatorToken operators(token);
+  CHECK(operators.accepts("Bearer " + token));
+  for (const std::string& wrong : {token, "Bearer " + token + "a", "Bearer " + std::string(63, 'a'),
+                                   "bearer " + token, std::string("Bearer "), std::string()}) {
+    CHECK_FALSE(operators.accepts(wrong));
+  }
+  const TempDir dir;
+  const auto path = dir.write("token", "short\n");
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  CHECK(OperatorToken::load(path).error().id == FaultId::kConfigInvalid);
+  std::ofstream(path) << token << "\n";
+  CHECK(OperatorToken::load(path)->accepts("Bearer " + token));
+}
+
+TEST_CASE("parse_listen_address: reads names and addresses with a port, and nothing else") {
+  CHECK(parse_listen_address("127.0.0.1:7443") == ListenAddress{"127.0.0.1", 7443});
+  CHECK(parse_listen_address("[::1]:0") == ListenAddress{"::1", 0});
+  CHECK(format_listen_address({"::1", 5}) == "[::1]:5");
+  CHECK(format_listen_address({"h", 5}) == "h:5");
+  for (const std::string bad : {"", "h", "h:", ":1", "h:65536", "h:1x", "::1:5", "[h]:1", "h:-1"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_listen_address(bad).has_value());
+  }
+}

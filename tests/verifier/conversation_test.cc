@@ -1,0 +1,94 @@
+#include "verifier/sessions/conversation.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+
+using namespace assay;
+
+namespace {
+
+constexpr std::uint64_t kId = 5;
+
+Conversation begun() {
+  Conversation out;
+  out.begin(kId, 100);
+  return out;
+}
+
+Conversation quoted() {
+  Conversation out = begun();
+  REQUIRE(out.on_quote(kId, {}).has_value());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Conversation: quote, chunks and end make an answer, and it is idle again") {
+  Conversation talk = begun();
+  CHECK(talk.on_quote(kId, {.attest = {1}, .signature = {2}, .pcrs = {}}).has_value());
+  CHECK(talk.on_log_chunk(kId, Bytes{3, 4}).has_value());
+  CHECK(talk.on_log_chunk(kId, Bytes{5}).has_value());
+  const auto answer = talk.on_end(kId, 3);
+  REQUIRE(answer.has_value());
+  CHECK(answer->quote.attest == Bytes{1});
+  CHECK(answer->ima_log == Bytes{3, 4, 5});
+  CHECK(talk.state() == Conversation::State::kIdle);
+  talk.begin(6, 100);
+  CHECK(talk.on_quote(6, {}).has_value());
+  CHECK(talk.on_end(6, 0)->ima_log.empty());
+}
+
+TEST_CASE("Conversation: a refusal ends the answer at any point") {
+  for (Conversation talk : {begun(), quoted()}) {
+    CHECK(talk.on_refusal(kId).has_value());
+    CHECK(talk.state() == Conversation::State::kIdle);
+  }
+}
+
+TEST_CASE("Conversation: what may not come now is a fault of its own") {
+  struct Row {
+    std::string name;
+    std::function<Status()> act;
+    FaultId want;
+  };
+  Conversation idle;
+  Conversation waiting = begun();
+  Conversation receiving = quoted();
+  const auto end_of = [](Conversation& talk, std::uint64_t id, std::uint64_t size) -> Status {
+    const auto answer = talk.on_end(id, size);
+    if (!answer) return tl::unexpected<Fault>(answer.error());
+    return {};
+  };
+  const Row rows[] = {
+      {"a quote that nobody asked for", [&] { return idle.on_quote(kId, {}); }, FaultId::kEvidenceMalformed},
+      {"a chunk that nobody asked for", [&] { return idle.on_log_chunk(kId, Bytes{1}); }, FaultId::kEvidenceMalformed},
+      {"an end that nobody asked for", [&] { return end_of(idle, kId, 0); }, FaultId::kEvidenceMalformed},
+      {"a refusal of nothing", [&] { return idle.on_refusal(kId); }, FaultId::kEvidenceMalformed},
+      {"a chunk before the quote", [&] { return waiting.on_log_chunk(kId, Bytes{1}); }, FaultId::kEvidenceMalformed},
+      {"an end before the quote", [&] { return end_of(waiting, kId, 0); }, FaultId::kEvidenceMalformed},
+      {"a quote for another challenge", [&] { return waiting.on_quote(kId - 1, {}); }, FaultId::kEvidenceMalformed},
+      {"a refusal of another challenge", [&] { return waiting.on_refusal(kId - 1); }, FaultId::kEvidenceMalformed},
+      {"a second quote", [&] { return receiving.on_quote(kId, {}); }, FaultId::kEvidenceMalformed},
+      {"a chunk for another challenge", [&] { return receiving.on_log_chunk(9, Bytes{1}); }, FaultId::kEvidenceMalformed},
+      {"an empty chunk", [&] { return receiving.on_log_chunk(kId, {}); }, FaultId::kEvidenceMalformed},
+      {"a chunk over 256 KiB", [&] { return receiving.on_log_chunk(kId, Bytes(kMaxChunkBytes + 1)); }, FaultId::kEvidenceMalformed},
+      {"a log over the limit", [&] { return receiving.on_log_chunk(kId, Bytes(101)); }, FaultId::kEvidenceTooLarge},
+      {"an end with another size", [&] { return end_of(receiving, kId, 1); }, FaultId::kEvidenceMalformed},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Status got = row.act();
+    REQUIRE_FALSE(got.has_value());
+    CHECK(fault_name(got.error().id) == fault_name(row.want));
+  }
+}
+
+TEST_CASE("Conversation: a log may fill the limit exactly, in any number of chunks") {
+  Conversation talk = quoted();
+  for (int i = 0; i < 100; ++i) CHECK(talk.on_log_chunk(kId, Bytes{1}).has_value());
+  const Status over = talk.on_log_chunk(kId, Bytes{1});
+  REQUIRE_FALSE(over.has_value());
+  CHECK(over.error().id == FaultId::kEvidenceTooLarge);
+}

@@ -1,0 +1,153 @@
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
+
+#include "verifier/config.h"
+#include "verifier/grpc_server.h"
+#include "verifier/http/admin_http.h"
+#include "verifier/options.h"
+#include "verifier/reporter.h"
+#include "verifier/scheduler.h"
+#include "verifier/secret_file.h"
+#include "verifier/services/operator_service.h"
+#include "verifier/sessions/agent_service.h"
+#include "verifier/sinks/webhook.h"
+
+namespace assay {
+namespace {
+
+constexpr int kDeadlineIntervals = 3;  // without proven evidence, after which a node is stale
+
+void set_up_log() {
+  auto log = std::make_unique<spdlog::logger>("assay-verifier",
+                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log->set_pattern("time=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v", spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(std::move(log));
+  // These print every failure in words of their own; ours say it once, in one line. An operator who
+  // sets them gets the libraries' lines too. No other thread exists yet that could read them.
+  ::setenv("TSS2_LOG", "all+none", 0);
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
+}
+
+// Signals that end the verifier are waited for, not handled; every thread inherits the mask.
+sigset_t block_stop_signals() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return stop;
+}
+
+// What the configuration names, read and checked before anything is started.
+struct Secrets {
+  OperatorToken operators;
+  GrpcSettings grpc;
+  std::vector<WebhookConfig> webhooks;
+};
+
+Result<Secrets> load_secrets(const VerifierConfig& config) {
+  ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
+  ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
+  ASSAY_TRY(std::string key, read_secret_file(config.tls_key));
+  Secrets out{.operators = operators,
+              .grpc = {.listen = format_listen_address(config.grpc_listen),
+                       .certificate = std::move(certificate),
+                       .key = std::move(key)},
+              .webhooks = {}};
+  ASSAY_OK(check_key_pair(out.grpc));
+  for (const WebhookSettings& hook : config.webhooks) {
+    ASSAY_TRY(const std::string text, read_secret_file(hook.secret_file));
+    ASSAY_TRY(Bytes secret, parse_webhook_secret(text));
+    WebhookConfig webhook{.name = hook.name, .url = hook.url, .secret = std::move(secret), .ca_file = hook.ca_file};
+    ASSAY_OK(WebhookSink::create(webhook));
+    out.webhooks.push_back(std::move(webhook));
+  }
+  return out;
+}
+
+SessionSettings session_settings(const VerifierConfig& config) {
+  return {.interval = config.interval,
+          .answer_timeout = config.interval,
+          .bank = config.bank,
+          .policy = {.allow_sha1 = config.allow_sha1},
+          .max_log_bytes = config.max_log_bytes,
+          .max_streams = config.max_streams};
+}
+
+Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Secrets& secrets, Metrics& metrics) {
+  std::vector<std::unique_ptr<NotificationSink>> out;
+  for (const WebhookConfig& config : secrets.webhooks) {
+    metrics.add_sink(config.name);
+    ASSAY_TRY(auto sink, WebhookSink::create(config));
+    out.push_back(std::move(sink));
+  }
+  return out;
+}
+
+// Builds the verifier, runs it until a stop signal, and takes it down in reverse.
+Status serve(const VerifierConfig& config, const Secrets& secrets, const sigset_t& stop) {
+  const SystemClock clock;
+  std::vector<std::string> sink_names;
+  for (const WebhookConfig& webhook : secrets.webhooks) sink_names.push_back(webhook.name);
+  ASSAY_TRY(Store store, Store::open(config.database, sink_names));
+  Metrics metrics;
+  Reporter reporter(metrics, store);
+  Ledger ledger(store, {&reporter}, kDeadlineIntervals * config.interval);
+  GoldenIndex golden;
+  ASSAY_OK(ledger.load(clock.now()));
+  ASSAY_TRY(GoldenSnapshot snapshot, store.load_golden_snapshot());
+  golden.replace(std::move(snapshot));
+  reporter.golden_changed(*golden.current());
+
+  ASSAY_TRY(auto sinks, make_sinks(secrets, metrics));
+  OutboxDispatcher outbox({store, clock, reporter}, std::move(sinks));
+  reporter.set_outbox_wake([&outbox] { outbox.wake(); });
+
+  Sessions sessions({ledger, golden, clock, reporter, fresh_nonce}, session_settings(config));
+  Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
+  sessions.set_wake([&scheduler] { scheduler.wake(); });
+  ASSAY_TRY(const AdminHttp admin,
+            AdminHttp::listen({config.http_listen.host, config.http_listen.port}, metrics,
+                              [&reporter] { return reporter.store_status(); }));
+
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(make_agent_service(sessions));
+  services.push_back(make_operator_service({ledger, sessions, store, clock, secrets.operators}));
+  services.push_back(make_golden_service({store, golden, reporter, clock, secrets.operators}));
+  ASSAY_TRY(const GrpcServer server, GrpcServer::start(secrets.grpc, std::move(services)));
+  spdlog::info("event=started version={} grpc_port={} http_port={}", ASSAY_VERSION, server.port(),
+               admin.port());
+  int signal = 0;
+  sigwait(&stop, &signal);
+  spdlog::info("event=stopping signal={}", signal);
+  sessions.end_waiting();
+  return {};
+}
+
+Status run(const VerifierOptions& options, const sigset_t& stop) {
+  ASSAY_TRY(const VerifierConfig config, load_config(options.config));
+  ASSAY_TRY(const Secrets secrets, load_secrets(config));
+  if (options.task == VerifierOptions::Task::kCheckConfig) return {};
+  return serve(config, secrets, stop);
+}
+
+int main(int argc, char** argv) {
+  set_up_log();
+  const sigset_t stop = block_stop_signals();
+  const auto options = parse_options(argc, argv);
+  if (const int* status = std::get_if<int>(&options)) return *status;
+  const Status status = run(std::get<VerifierOptions>(options), stop);
+  if (status) return 0;
+  spdlog::error("event=failed reason=\"{}\"", format_fault(status.error()));
+  return status.error().id == FaultId::kConfigInvalid ? kExitUsage : 1;
+}
+
+}  // namespace
+}  // namespace assay
+
+int main(int argc, char** argv) { return assay::main(argc, argv); }

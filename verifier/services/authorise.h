@@ -1,0 +1,29 @@
+// The check that every operator call begins with, and faults as gRPC statuses.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "verifier/services/operator_token.h"
+
+namespace assay {
+
+// UNAUTHENTICATED unless the call carries the operators' token.
+grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token);
+
+// The status that tells a caller of `fault`: the fault's id stands before its detail.
+grpc::Status to_status(const Fault& fault);
+
+// Answers a unary call: what `work` says when the caller is authorised, else why not.
+template <typename Work>
+grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext& context, const OperatorToken& token,
+                                 const Work& work) {
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  grpc::Status status = authorise(context, token);
+  if (status.ok()) {
+    if (const Status done = work(); !done) status = to_status(done.error());
+  }
+  reactor->Finish(status);
+  return reactor;
+}
+
+}  // namespace assay

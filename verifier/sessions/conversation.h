@@ -1,0 +1,51 @@
+// The verifier's half of the agent protocol, as a state machine without threads, clock or network.
+//
+// One per stream: proto/assay/v1/agent.proto says what may follow what. Anything else a peer sends
+// is a fault, and the stream is to be closed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/challenge.h"
+#include "core/result.h"
+#include "core/tpm_quote.h"
+
+namespace assay {
+
+inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} << 10;
+
+// A whole answer to one challenge. Nothing in it has been checked.
+struct Answer {
+  UntrustedQuote quote;
+  Bytes ima_log;
+};
+
+class Conversation {
+ public:
+  // Where we are: which message has to come next.
+  enum class State : std::uint8_t { kIdle, kAwaitingQuote, kReceivingLog };
+
+  State state() const { return state_; }
+
+  // A challenge goes out; only when idle. The answer may hold at most `max_log_bytes` of log.
+  void begin(std::uint64_t challenge_id, std::uint64_t max_log_bytes);
+
+  // Messages of an answer. Fail with kEvidenceMalformed out of order, for another challenge than
+  // the one that is out, or over a chunk's size; and with kEvidenceTooLarge over the log's.
+  // After a fault the conversation is over.
+  Status on_quote(std::uint64_t challenge_id, UntrustedQuote quote);
+  Status on_log_chunk(std::uint64_t challenge_id, ByteView data);
+  Result<Answer> on_end(std::uint64_t challenge_id, std::uint64_t log_bytes);
+  Status on_refusal(std::uint64_t challenge_id);
+
+ private:
+  Status expect(State wanted, std::uint64_t challenge_id) const;
+
+  State state_ = State::kIdle;
+  std::uint64_t challenge_id_ = 0;
+  std::uint64_t max_log_bytes_ = 0;
+  Answer answer_;
+};
+
+}  // namespace assay

@@ -1,0 +1,144 @@
+#include "verifier/store/schema.h"
+
+#include <array>
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x41535359;  // "ASSY"
+
+// Migration i brings user_version from i to i + 1. One that was released is never edited.
+//
+// Moments are milliseconds since 1970, UTC. Digests in TEXT are "sha256:<hex>". Names of faults and
+// states are the stable ones of core/fault.h and core/verdict.h. Paths are raw bytes.
+constexpr std::array kMigrations = {
+    R"sql(
+CREATE TABLE nodes (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  ak_public BLOB NOT NULL,
+  ak_fingerprint TEXT NOT NULL UNIQUE,
+  enrolled_at INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  state_since INTEGER NOT NULL,
+  last_verified INTEGER,
+  has_open_violations INTEGER NOT NULL DEFAULT 0,
+  boot INTEGER NOT NULL DEFAULT 0,
+  log_entries INTEGER NOT NULL DEFAULT 0,
+  log_bytes INTEGER NOT NULL DEFAULT 0,
+  log_pcrs TEXT NOT NULL DEFAULT '',       -- "10=sha256:<hex> 11=sha256:<hex>"
+  clock_ms INTEGER,                        -- NULL: no evidence was ever proven
+  clock_resets INTEGER,
+  clock_restarts INTEGER,
+  clock_safe INTEGER,
+  clock_firmware INTEGER,
+  faults_total INTEGER NOT NULL DEFAULT 0,
+  rejected_at INTEGER,
+  unlisted_violations INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE node_faults (
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  role TEXT NOT NULL CHECK (role IN ('verdict', 'rejection')),
+  position INTEGER NOT NULL,
+  fault TEXT NOT NULL,
+  entry INTEGER,
+  path BLOB NOT NULL,
+  digest TEXT,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (node_id, role, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE violations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  boot INTEGER NOT NULL,
+  fault TEXT NOT NULL,
+  entry INTEGER,
+  path BLOB NOT NULL,
+  digest TEXT,
+  detail TEXT NOT NULL,
+  detected_at INTEGER NOT NULL,
+  status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'acknowledged', 'closed')),
+  closed_at INTEGER,
+  reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX violations_open ON violations (node_id, boot, fault, coalesce(entry, -1))
+  WHERE status = 'open';
+CREATE INDEX violations_of_node ON violations (node_id, id);
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sink TEXT NOT NULL,
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  message_id TEXT NOT NULL DEFAULT ('msg_' || lower(hex(randomblob(16)))),
+  type TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL DEFAULT '',
+  since INTEGER,                           -- of a summary: when its first event came
+  violations INTEGER,                      -- of a summary: how many it stands for
+  state_changes INTEGER                    -- likewise
+) STRICT;
+CREATE INDEX outbox_due ON outbox (sink, next_attempt_at, id);
+CREATE INDEX outbox_of_node ON outbox (sink, node_id);
+CREATE UNIQUE INDEX outbox_summary ON outbox (sink, node_id) WHERE since IS NOT NULL;
+
+CREATE TABLE golden_sets (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  digest TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  files INTEGER NOT NULL,
+  hashes INTEGER NOT NULL,
+  pushed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE golden_files (
+  set_id INTEGER NOT NULL REFERENCES golden_sets ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  path BLOB NOT NULL,
+  digests BLOB NOT NULL,                   -- of each: its size in one byte, then its bytes
+  size INTEGER NOT NULL,
+  mode INTEGER NOT NULL,
+  PRIMARY KEY (set_id, position)
+) STRICT, WITHOUT ROWID;
+)sql",
+};
+
+Status check_owner(Database& database) {
+  ASSAY_TRY(const auto owner, database.first<std::int64_t>("PRAGMA application_id"));
+  ASSAY_TRY(const auto tables, database.first<std::int64_t>("SELECT count(*) FROM sqlite_schema"));
+  if (owner == kApplicationId || (owner == 0 && tables == 0)) return {};
+  return database.refuse("belongs to another program; give the verifier a file of its own");
+}
+
+Status run_migration(Database& database, std::size_t version) {
+  ASSAY_TRY(auto transaction, Transaction::begin(database));
+  ASSAY_OK(database.run_script(kMigrations[version]));
+  // PRAGMA takes no bound parameters; both are numbers of ours.
+  ASSAY_OK(database.run_script(("PRAGMA user_version = " + std::to_string(version + 1)).c_str()));
+  ASSAY_OK(
+      database.run_script(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str()));
+  return transaction.commit();
+}
+
+}  // namespace
+
+Status migrate(Database& database) {
+  ASSAY_OK(check_owner(database));
+  ASSAY_TRY(const auto stored, database.first<std::uint64_t>("PRAGMA user_version"));
+  const std::uint64_t version = stored.value_or(0);
+  if (version > kMigrations.size()) {
+    return database.refuse("was written by a newer verifier (schema " + std::to_string(version) +
+                           ", this one knows up to " + std::to_string(kMigrations.size()) +
+                           "); run that version, or restore a backup from before the upgrade");
+  }
+  ASSAY_OK(database.claim());
+  for (std::size_t i = version; i < kMigrations.size(); ++i) ASSAY_OK(run_migration(database, i));
+  return {};
+}
+
+}  // namespace assay

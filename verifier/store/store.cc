@@ -1,0 +1,242 @@
+#include "verifier/store/store.h"
+
+#include <mutex>
+#include <utility>
+
+#include "core/text.h"
+#include "verifier/store/golden_rows.h"
+#include "verifier/store/message.h"
+#include "verifier/store/node_rows.h"
+#include "verifier/store/outbox_rows.h"
+#include "verifier/store/schema.h"
+#include "verifier/store/violation_rows.h"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kReboot = "reboot";
+
+Result<NodeRecord> enrolled_with(Database& database, std::string_view name, const AkPublic& ak) {
+  ASSAY_TRY(NodeRecord node, read_node(database, name));
+  if (node.ak_fingerprint == ak.fingerprint()) return node;
+  return fail(FaultId::kAlreadyExists,
+              "node " + escape_bytes(name) + " is enrolled with another attestation key (" +
+                  format_digest(node.ak_fingerprint) + "); enrol this one under another name");
+}
+
+Status check_key_is_free(Database& database, const AkPublic& ak) {
+  const auto other = read_node_by_ak(database, ak.fingerprint());
+  if (other) {
+    return fail(FaultId::kAlreadyExists,
+                "this attestation key is enrolled as node " + escape_bytes(other->name));
+  }
+  if (other.error().id != FaultId::kNotFound) return tl::unexpected(other.error());
+  return {};
+}
+
+NodeNews news_of(const NodeBefore& before, NodeState after, std::uint64_t faults_total,
+                 Instant at) {
+  NodeNews news{
+      .node = before.id, .name = before.name, .state = after, .at = at, .notifications = {}};
+  if (before.state != after) {
+    news.notifications.push_back(
+        {kNodeStateChanged, format_state_change({.node = before.name,
+                                                 .from = before.state,
+                                                 .to = after,
+                                                 .faults_total = faults_total,
+                                                 .at = at})});
+  }
+  return news;
+}
+
+// Everything of an attempt but its violations and notifications.
+Status write_attempt(Database& database, const AttemptRecord& attempt) {
+  if (attempt.rebooted) {
+    ASSAY_TRY(
+        const std::uint64_t closed,
+        close_violations(database, attempt.node, {ViolationStatus::kClosed, kReboot, attempt.at}));
+    static_cast<void>(closed);
+    ASSAY_OK(begin_boot(database, attempt.node));
+  }
+  ASSAY_OK(write_standing(database, attempt.node, attempt.standing));
+  if (attempt.checkpoint) {
+    ASSAY_OK(write_checkpoint(database, attempt.node, *attempt.checkpoint));
+  }
+  if (attempt.clock) ASSAY_OK(write_clock(database, attempt.node, *attempt.clock));
+  if (attempt.checkpoint || !attempt.faults.empty()) ASSAY_OK(write_verdict(database, attempt));
+  if (attempt.rejection) {
+    ASSAY_OK(write_rejection(database, attempt.node, *attempt.rejection, attempt.at));
+  }
+  return {};
+}
+
+}  // namespace
+
+class Store::Impl {
+ public:
+  Impl(Database database, std::vector<std::string> sinks)
+      : sinks_(std::move(sinks)), database_(std::move(database)) {}
+
+  const std::vector<std::string>& sinks() const { return sinks_; }
+
+  // Runs `work` on the database, which nobody else touches meanwhile.
+  template <typename Work>
+  auto read(Work work) {
+    const std::lock_guard lock(mutex_);
+    return work(database_);
+  }
+
+  // The same as one transaction, which is undone unless `work` succeeds.
+  template <typename Work>
+  auto write(Work work) -> decltype(work(std::declval<Database&>())) {
+    const std::lock_guard lock(mutex_);
+    ASSAY_TRY(Transaction transaction, Transaction::begin(database_));
+    auto result = work(database_);
+    if (result) ASSAY_OK(transaction.commit());
+    return result;
+  }
+
+ private:
+  const std::vector<std::string> sinks_;
+  std::mutex mutex_;
+  Database database_;
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+Result<Store> Store::open(const std::filesystem::path& path, std::vector<std::string> sinks) {
+  ASSAY_TRY(Database database, Database::open(path));
+  ASSAY_OK(migrate(database));
+  return Store(std::make_unique<Impl>(std::move(database), std::move(sinks)));
+}
+
+Result<NodeRecord> Store::enrol_node(std::string_view name, const AkPublic& ak, Instant now) {
+  return impl_->write([&](Database& database) -> Result<NodeRecord> {
+    auto existing = enrolled_with(database, name, ak);
+    if (existing || existing.error().id != FaultId::kNotFound) return existing;
+    ASSAY_OK(check_key_is_free(database, ak));
+    ASSAY_OK(insert_node(database, name, ak, now));
+    return read_node(database, name);
+  });
+}
+
+Result<std::vector<NodeRecord>> Store::nodes() {
+  return impl_->read(read_nodes);
+}
+
+Result<NodeRecord> Store::node(std::string_view name) {
+  return impl_->read([&](Database& database) { return read_node(database, name); });
+}
+
+Result<NodeRecord> Store::node_by_ak(const Digest& fingerprint) {
+  return impl_->read([&](Database& database) { return read_node_by_ak(database, fingerprint); });
+}
+
+Result<std::uint64_t> Store::commit(const AttemptRecord& attempt) {
+  return impl_->write([&](Database& database) -> Result<std::uint64_t> {
+    ASSAY_TRY(NodeBefore node, read_node_before(database, attempt.node));
+    ASSAY_OK(write_attempt(database, attempt));
+    if (attempt.rebooted) ++node.boot;
+    NodeNews news = news_of(node, attempt.standing.state, attempt.faults_total, attempt.at);
+    NewViolations violations;
+    if (attempt.guilty) {
+      ASSAY_TRY(violations, insert_violations(database, node, attempt));
+    }
+    for (const ViolationRecord& violation : violations.listed) {
+      news.notifications.push_back(
+          {kViolationDetected, format_violation(violation, attempt.standing.state)});
+    }
+    news.unlisted_violations = violations.unlisted;
+    ASSAY_OK(queue_news(database, impl_->sinks(), news));
+    return violations.listed.size() + violations.unlisted;
+  });
+}
+
+Status Store::set_standing(NodeId node, const Standing& standing, Instant now) {
+  return impl_->write([&](Database& database) -> Status {
+    ASSAY_TRY(const NodeBefore before, read_node_before(database, node));
+    ASSAY_OK(write_standing(database, node, standing));
+    return queue_news(database, impl_->sinks(),
+                      news_of(before, standing.state, before.faults_total, now));
+  });
+}
+
+Result<std::uint64_t> Store::acknowledge(NodeId node, const Standing& after,
+                                         std::string_view reason, Instant now) {
+  return impl_->write([&](Database& database) -> Result<std::uint64_t> {
+    ASSAY_TRY(const NodeBefore before, read_node_before(database, node));
+    ASSAY_TRY(const std::uint64_t closed,
+              close_violations(database, node, {ViolationStatus::kAcknowledged, reason, now}));
+    ASSAY_OK(write_standing(database, node, after));
+    ASSAY_OK(write_verdict(database, {.node = node}));
+    ASSAY_OK(queue_news(database, impl_->sinks(),
+                        news_of(before, after.state, before.faults_total, now)));
+    return closed;
+  });
+}
+
+Result<std::vector<ViolationRecord>> Store::violations(const ViolationQuery& query) {
+  return impl_->read([&](Database& database) { return read_violations(database, query); });
+}
+
+Result<ViolationRecord> Store::violation(ViolationId id) {
+  return impl_->read([&](Database& database) { return read_violation(database, id); });
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> Store::open_violations_by_fault() {
+  return impl_->read(count_open_by_fault);
+}
+
+Result<GoldenPush> Store::push_golden(const GoldenSet& set, const Digest& file_digest,
+                                      Instant now) {
+  return impl_->write(
+      [&](Database& database) { return write_golden_set(database, set, file_digest, now); });
+}
+
+Result<std::vector<GoldenRecord>> Store::golden_sets() {
+  return impl_->read(read_golden_sets);
+}
+
+Result<GoldenRecord> Store::golden_set(std::string_view name) {
+  return impl_->read([&](Database& database) { return read_golden_set(database, name); });
+}
+
+Result<std::vector<GoldenFile>> Store::golden_files(std::string_view name, std::uint64_t offset,
+                                                    std::uint32_t limit) {
+  return impl_->read([&](Database& database) {
+    return read_golden_files(database, name, {.offset = offset, .limit = limit});
+  });
+}
+
+Result<GoldenSnapshot> Store::load_golden_snapshot() {
+  return impl_->read(read_golden_snapshot);
+}
+
+Result<std::vector<OutboxRecord>> Store::due_notifications(std::string_view sink, Instant now,
+                                                           std::uint32_t limit) {
+  return impl_->read([&](Database& database) { return read_due(database, sink, now, limit); });
+}
+
+Result<std::optional<Instant>> Store::next_notification_due(std::string_view sink) {
+  return impl_->read([&](Database& database) { return read_next_due(database, sink); });
+}
+
+Status Store::notification_delivered(OutboxId id) {
+  return impl_->write([&](Database& database) { return delete_notification(database, id); });
+}
+
+Status Store::notification_failed(OutboxId id, Instant next_attempt_at, std::string_view error) {
+  return impl_->write([&](Database& database) {
+    return postpone_notification(database, id, next_attempt_at, error);
+  });
+}
+
+Result<std::uint64_t> Store::queued_notifications() {
+  return impl_->read(
+      [&](Database& database) { return count_notifications(database, impl_->sinks()); });
+}
+
+}  // namespace assay

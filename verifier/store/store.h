@@ -1,0 +1,183 @@
+// Everything the verifier must not forget, in one SQLite file.
+//
+// One Store per process. All calls are safe from any thread and serialised on one connection;
+// each is one transaction: after a crash at any instruction either all of it is there or nothing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ak_public.h"
+#include "core/golden_set.h"
+#include "core/verdict.h"
+#include "golden/set_file.h"
+
+namespace assay {
+
+enum class NodeId : std::int64_t {};
+enum class ViolationId : std::int64_t {};
+enum class OutboxId : std::int64_t {};
+
+// A node as it stands in the database.
+struct NodeRecord {
+  NodeId id{};
+  std::string name{};
+  Bytes ak_public{};  // as enrolled: TPM2B_PUBLIC or PEM
+  Digest ak_fingerprint = Digest::zero(HashAlg::kSha256);
+  Instant enrolled_at{};
+  Standing standing{};
+  std::uint64_t boot = 0;  // reboots seen: what `checkpoint` and new violations belong to
+  LogCheckpoint checkpoint{};
+  std::optional<TpmClock> clock{};  // of the last proven evidence
+  std::vector<Fault> faults{};      // of the last verdict: at most kMaxStoredFaults
+  std::uint64_t faults_total = 0;
+  std::optional<Fault> last_rejection{};  // why evidence was last rejected
+  std::optional<Instant> last_rejection_at{};
+  std::uint64_t open_violations = 0;
+};
+
+inline constexpr std::size_t kMaxStoredFaults = 100;
+
+// What a hostile node can make the verifier keep has a bound, and nothing over it is lost silently:
+// a further open violation of a node is only counted (NodeRecord::open_violations has it, and the
+// node's summary notification), and while this many notifications of a node wait for one sink, what
+// comes next is counted in one row "assay.violation.summary" of that node and sink. Each change of
+// a summary makes it a new message, counting from the same moment on.
+inline constexpr std::uint64_t kMaxOpenViolations = 10'000;
+inline constexpr std::uint64_t kMaxQueuedPerNode = 1'000;
+
+inline constexpr std::uint32_t kMaxViolationsListed = 1'000;  // in one answer
+
+enum class ViolationStatus : std::uint8_t { kOpen, kAcknowledged, kClosed };
+std::string_view violation_status_name(ViolationStatus status);
+
+struct ViolationRecord {
+  ViolationId id{};
+  std::string node{};
+  std::uint64_t boot = 0;
+  Fault fault;
+  Instant detected_at{};
+  ViolationStatus status = ViolationStatus::kOpen;
+  std::optional<Instant> closed_at{};
+  std::string acknowledgement{};  // the operator's reason; "reboot" when a reboot closed it
+};
+
+// One attempt's consequences, all of which are committed together.
+struct AttemptRecord {
+  NodeId node{};
+  Instant at{};
+  Standing standing{};  // after the attempt
+  // Closes the open violations of earlier boots and begins a new boot, whose checkpoint is fresh
+  // unless `checkpoint` is set.
+  bool rebooted = false;
+  std::optional<LogCheckpoint> checkpoint = {};  // set when the log was proven
+  std::optional<TpmClock> clock = {};            // likewise
+  // Of this verdict; they become violations when `guilty`. They replace the last verdict's when
+  // there are any, or `checkpoint` is set: an attempt that proved nothing is no verdict.
+  std::vector<Fault> faults = {};
+  std::uint64_t faults_total = 0;
+  bool guilty = false;                  // `faults` are violations: store, and alert each sink
+  std::optional<Fault> rejection = {};  // evidence that proved nothing
+};
+
+// A notification that waits to be delivered. Its payload was written with the violation.
+struct OutboxRecord {
+  OutboxId id{};
+  std::string sink{};        // name in the configuration
+  std::string message_id{};  // the same over retries: receivers use it to drop repeats
+  std::string type{};        // verifier/store/message.h has them
+  std::string payload{};     // JSON body
+  std::uint32_t attempts = 0;
+  Instant next_attempt_at{};
+};
+
+struct GoldenRecord {
+  std::string name{};
+  Digest digest = Digest::zero(HashAlg::kSha256);  // of the set file
+  std::uint64_t generation = 0;
+  std::string source{};
+  std::uint64_t files = 0;
+  std::uint64_t hashes = 0;
+  Instant pushed_at{};
+};
+
+struct GoldenPush {
+  GoldenRecord set{};
+  bool changed = false;
+};
+
+class Store {
+ public:
+  // Opens or makes the database (mode 0600, WAL, synchronous FULL) and brings its schema up to
+  // date. `sinks` are the names of configured notification sinks: every violation and state change
+  // is queued for each. Rows of a sink that is configured no more wait until it is again.
+  // Fails with kStoreFailed (not a database, another program's, newer schema, held by another
+  // verifier) or kStoreFull. Every call below may fail with these two as well.
+  static Result<Store> open(const std::filesystem::path& path, std::vector<std::string> sinks);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  // Fails with kAlreadyExists when name or key stands with another partner; the same pair again
+  // gives back the node as it is.
+  Result<NodeRecord> enrol_node(std::string_view name, const AkPublic& ak, Instant now);
+  Result<std::vector<NodeRecord>> nodes();                   // by name
+  Result<NodeRecord> node(std::string_view name);            // kNotFound
+  Result<NodeRecord> node_by_ak(const Digest& fingerprint);  // kNotFound
+
+  // Commits an attempt: standing, checkpoint, clock, faults, violations, and outbox rows of each.
+  // A violation that is open already (same node, boot, fault id and entry) is not written again.
+  // Gives the number of new violations. kNotFound: no such node.
+  Result<std::uint64_t> commit(const AttemptRecord& attempt);
+
+  // Commits a standing that changed without evidence (the deadline passed), with its outbox rows.
+  Status set_standing(NodeId node, const Standing& standing, Instant now);
+
+  // Closes a node's open violations as acknowledged, forgets the faults of its last verdict, and
+  // stores `after`. Gives how many violations were open.
+  Result<std::uint64_t> acknowledge(NodeId node, const Standing& after, std::string_view reason,
+                                    Instant now);
+
+  struct ViolationQuery {
+    std::string node{};  // empty: all; kNotFound when none has this name
+    bool open_only = false;
+    std::uint64_t before_id = 0;  // 0: from the newest
+    std::uint32_t limit = 100;    // at most kMaxViolationsListed
+  };
+  Result<std::vector<ViolationRecord>> violations(const ViolationQuery& query);  // newest first
+  Result<ViolationRecord> violation(ViolationId id);                             // kNotFound
+
+  // Open violations by fault id, for the metric. Faults without one are left out.
+  Result<std::vector<std::pair<std::string, std::uint64_t>>> open_violations_by_fault();
+
+  // Stores a set under its name: nothing changes when `file` is byte for byte the set that stands,
+  // else it replaces that with the next generation.
+  Result<GoldenPush> push_golden(const GoldenSet& set, const Digest& file_digest, Instant now);
+  Result<std::vector<GoldenRecord>> golden_sets();         // by name
+  Result<GoldenRecord> golden_set(std::string_view name);  // kNotFound
+  Result<std::vector<GoldenFile>> golden_files(std::string_view name, std::uint64_t offset,
+                                               std::uint32_t limit);
+  // Everything golden, for the hot path.
+  Result<GoldenSnapshot> load_golden_snapshot();
+
+  // Notifications of one sink that are due at `now`, the longest due first.
+  Result<std::vector<OutboxRecord>> due_notifications(std::string_view sink, Instant now,
+                                                      std::uint32_t limit);
+  // When the sink's next notification is due; nothing when none waits.
+  Result<std::optional<Instant>> next_notification_due(std::string_view sink);
+  // No change when the row is gone: a summary was replaced while it was on its way.
+  Status notification_delivered(OutboxId id);
+  Status notification_failed(OutboxId id, Instant next_attempt_at, std::string_view error);
+  Result<std::uint64_t> queued_notifications();  // of the configured sinks
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace assay
