@@ -91,15 +91,16 @@ void Session::advance(Protocol& protocol, Stream& stream) {
 }
 
 std::optional<Fault> Session::absorb(Protocol& protocol, Stream& stream) {
-  while (std::optional<StreamEvent> event = stream.take()) {
-    if (auto* closed = std::get_if<Closed>(&*event)) return std::move(closed->why);
-    if (std::holds_alternative<Written>(*event)) {
-      protocol.written();
-    } else {
-      received(protocol, std::get<Received>(std::move(*event)));
-    }
-    advance(protocol, stream);
+  std::optional<StreamEvent> event = stream.take();
+  if (!event) return std::nullopt;
+  if (auto* closed = std::get_if<Closed>(&*event)) return std::move(closed->why);
+  if (std::holds_alternative<Written>(*event)) {
+    protocol.written();
+  } else {
+    received(protocol, std::get<Received>(*std::move(event)));
   }
+  // There may be more, but a stop goes first: a long answer must not hold it up.
+  wakeup_.notify();
   return std::nullopt;
 }
 

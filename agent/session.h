@@ -36,7 +36,7 @@ class Session {
   std::optional<Fault> serve();
   // Everything that the protocol wants done now.
   void advance(Protocol& protocol, Stream& stream);
-  // Everything that has happened on the stream: says why it closed, if it did.
+  // One thing that has happened on the stream, if any: says why it closed, if it did.
   std::optional<Fault> absorb(Protocol& protocol, Stream& stream);
   void received(Protocol& protocol, Received message);
   Result<TakenQuote> take_quote(const Challenge& challenge) const;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/clock.h"
 #include "cli/files.h"
@@ -51,16 +52,26 @@ Result<std::string> read_ca(const std::string& path) {
   return std::string(as_text(content));
 }
 
+void set_from_environment(const char* name, std::string& value) {
+  if (const char* set = std::getenv(name); set != nullptr && *set != '\0') value = set;
+}
+
 }  // namespace
 
 void add_server_options(CLI::App& command, ServerOptions& options) {
-  command.add_option("--server", options.server, "the verifier's gRPC address, HOST:PORT")
-      ->envname("ASSAY_SERVER")
+  // Defaults, rather than CLI11's envname(): that one also reads the variable for verbs that were not
+  // chosen, and so lets it win over an option that was given.
+  set_from_environment("ASSAY_SERVER", options.server);
+  set_from_environment("ASSAY_CA", options.ca_file);
+  set_from_environment("ASSAY_TOKEN_FILE", options.token_file);
+  command
+      .add_option("--server", options.server,
+                  "the verifier's gRPC address, HOST:PORT (ASSAY_SERVER)")
       ->capture_default_str();
-  command.add_option("--ca", options.ca_file, "certificate authority of the verifier, PEM")
-      ->envname("ASSAY_CA");
-  command.add_option("--token-file", options.token_file, "file with the operator's token")
-      ->envname("ASSAY_TOKEN_FILE");
+  command.add_option("--ca", options.ca_file,
+                     "certificate authority of the verifier, PEM (ASSAY_CA)");
+  command.add_option("--token-file", options.token_file,
+                     "file with the operator's token (ASSAY_TOKEN_FILE)");
   command.add_option("--server-name", options.server_name,
                      "name that the verifier's certificate has to hold, instead of HOST");
   command.add_option("--timeout", options.timeout_seconds, "seconds to wait for each answer")
@@ -84,8 +95,8 @@ Result<Client> Client::open(const ServerOptions& options) {
   return Client(options, std::move(token), std::move(channel));
 }
 
-void Client::prepare(grpc::ClientContext& context) const {
-  context.set_deadline(deadline_after(std::chrono::seconds(options_.timeout_seconds)));
+void Client::prepare(grpc::ClientContext& context, std::chrono::seconds more) const {
+  context.set_deadline(deadline_after(std::chrono::seconds(options_.timeout_seconds) + more));
   if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
 }
 

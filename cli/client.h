@@ -14,13 +14,14 @@ namespace assay {
 
 struct ServerOptions {
   std::string server = "127.0.0.1:7443";  // HOST:PORT
-  std::string ca_file;                    // PEM; empty: the system's own authorities
-  std::string token_file;
-  std::string server_name;  // what the certificate has to say instead of HOST; empty: HOST
+  std::string ca_file = {};               // PEM; empty: the system's own authorities
+  std::string token_file = {};
+  std::string server_name = {};  // what the certificate has to say instead of HOST; empty: HOST
   unsigned timeout_seconds = 30;
 };
 
-// Adds --server, --ca, --token-file, --server-name and --timeout. `options` outlives `command`.
+// Adds --server, --ca, --token-file, --server-name and --timeout; the first three have their defaults
+// from the environment. `options` outlives `command`.
 void add_server_options(CLI::App& command, ServerOptions& options);
 
 // A TLS channel and the operator's token. Nothing is sent in clear, and there is no way to ask for
@@ -36,8 +37,9 @@ class Client {
     return Service::NewStub(channel_);
   }
 
-  // Gives a call its deadline and token.
-  void prepare(grpc::ClientContext& context) const;
+  // Gives a call its token and its deadline: --timeout, and `more` for what takes its time.
+  void prepare(grpc::ClientContext& context,
+               std::chrono::seconds more = std::chrono::seconds(0)) const;
 
   // What a call's failure means to the user:
   //   kUnavailable     the verifier cannot be reached, or is not what its certificate has to say

@@ -13,11 +13,11 @@ namespace assay {
 
 struct FaultRow {
   std::string id;  // a newer verifier may have ids that this program does not know
-  std::string severity;
-  std::optional<std::uint64_t> entry;
-  std::string path;  // raw bytes
-  std::string digest;
-  std::string detail;
+  std::string severity = {};
+  std::optional<std::uint64_t> entry = {};
+  std::string path = {};  // raw bytes
+  std::string digest = {};
+  std::string detail = {};
 };
 
 FaultRow row_of(const Fault& fault);

@@ -33,7 +33,8 @@ Result<Bytes> load_set_file(const std::string& path) {
 
 Result<v1::PushResponse> send(const Client& client, ByteView file) {
   grpc::ClientContext context;
-  client.prepare(context);
+  // And a second for every MiB: the verifier stores a large set before it answers.
+  client.prepare(context, std::chrono::seconds(file.size() / kChunkBytes));
   v1::PushResponse response;
   const auto stub = client.stub<Service>();
   const auto writer = stub->Push(&context, &response);

@@ -15,6 +15,8 @@ std::size_t width(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
+constexpr int kLastYear = 9999 - 1900;  // RFC 3339 has four digits
+
 std::string padded(std::string_view text, std::size_t columns) {
   return std::string(text) + std::string(columns - width(text), ' ');
 }
@@ -59,7 +61,7 @@ std::string format_time(std::int64_t milliseconds) {
   const std::time_t seconds = milliseconds / 1000;
   std::tm utc = {};
   char text[64] = {};
-  if (milliseconds < 0 || ::gmtime_r(&seconds, &utc) == nullptr ||
+  if (milliseconds < 0 || ::gmtime_r(&seconds, &utc) == nullptr || utc.tm_year > kLastYear ||
       std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &utc) == 0) {
     return std::to_string(milliseconds) + " ms";
   }

@@ -84,7 +84,8 @@ EvpPkey ecc_key(const TPMS_ECC_POINT& at, const Curve& curve) {
   }
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (builder == nullptr ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.name, 0) != 1 ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.name, 0) !=
+          1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                        point.size()) != 1) {
     return nullptr;
@@ -136,7 +137,8 @@ Result<EvpPkey> key_from_pem(ByteView bytes) {
 Result<TPMT_PUBLIC> unmarshal_public(ByteView bytes) {
   TPM2B_PUBLIC out = {};
   std::size_t offset = 0;
-  if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data(), bytes.size(), &offset, &out) != TSS2_RC_SUCCESS) {
+  if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data(), bytes.size(), &offset, &out) !=
+      TSS2_RC_SUCCESS) {
     return fail(FaultId::kAkMalformed, "not a TPM2B_PUBLIC");
   }
   if (offset != bytes.size() || out.size + sizeof out.size != bytes.size()) {
@@ -150,7 +152,8 @@ Status check_attributes(TPMA_OBJECT attributes) {
     return fail(FaultId::kAkAttributes,
                 "key is not restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin");
   }
-  if ((attributes & TPMA_OBJECT_DECRYPT) != 0) return fail(FaultId::kAkAttributes, "key may decrypt");
+  if ((attributes & TPMA_OBJECT_DECRYPT) != 0)
+    return fail(FaultId::kAkAttributes, "key may decrypt");
   return {};
 }
 
@@ -179,7 +182,8 @@ Result<EvpPkey> key_from_public(const TPMT_PUBLIC& area) {
     key = rsa_key(area);
   } else if (area.type == TPM2_ALG_ECC) {
     const Curve* curve = find_curve(area.parameters.eccDetail.curveID);
-    if (curve == nullptr) return fail(FaultId::kAkUnsupported, "ECC curve is not P-256, P-384 or P-521");
+    if (curve == nullptr)
+      return fail(FaultId::kAkUnsupported, "ECC curve is not P-256, P-384 or P-521");
     key = ecc_key(area.unique.ecc, *curve);
   } else {
     return fail(FaultId::kAkUnsupported, "key is neither RSA nor ECC");
@@ -217,8 +221,8 @@ Result<AkPublic> parse_ak_public(ByteView bytes) {
   }
   ASSAY_OK(rsa ? check_rsa(key.get()) : check_ecc(key.get()));
   ASSAY_TRY(const Digest fingerprint, spki_digest(key.get()));
-  AkPublic out(std::make_shared<const AkPublic::Key>(std::move(key)), Bytes(bytes.begin(), bytes.end()),
-               fingerprint);
+  AkPublic out(std::make_shared<const AkPublic::Key>(std::move(key)),
+               Bytes(bytes.begin(), bytes.end()), fingerprint);
   out.is_rsa_ = rsa;
   if (scheme) {
     out.scheme_ = scheme->scheme;

@@ -8,10 +8,8 @@ namespace {
 constexpr std::string_view kBootAggregate = "boot_aggregate";
 
 Fault about(FaultId id, const ImaEntry& entry) {
-  return {.id = id,
-          .entry = entry.index,
-          .path = std::string(entry.name),
-          .digest = entry.file_digest};
+  return {
+      .id = id, .entry = entry.index, .path = std::string(entry.name), .digest = entry.file_digest};
 }
 
 // The fault of an entry that is not golden, or nothing.
@@ -33,8 +31,7 @@ std::optional<bool> check_boot_aggregate(const ImaEntry& entry, const QuotedPcrs
 }  // namespace
 
 bool FaultList::has(FaultClass wanted) const {
-  return std::ranges::any_of(faults_,
-                             [&](const Fault& f) { return fault_class(f.id) == wanted; });
+  return std::ranges::any_of(faults_, [&](const Fault& f) { return fault_class(f.id) == wanted; });
 }
 
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,

@@ -19,9 +19,8 @@ Result<Continuity> check_clock(const std::optional<TpmClock>& last, const TpmClo
   const auto restarts = static_cast<std::int32_t>(now.restart_count - last->restart_count);
   if (restarts < 0) return fail(FaultId::kQuoteClockBackwards, "restart count went back");
   if (restarts == 0 && now.clock_ms < last->clock_ms) {
-    return fail(FaultId::kQuoteClockBackwards, "clock went back by " +
-                                                   std::to_string(last->clock_ms - now.clock_ms) +
-                                                   " ms");
+    return fail(FaultId::kQuoteClockBackwards,
+                "clock went back by " + std::to_string(last->clock_ms - now.clock_ms) + " ms");
   }
   return Continuity::kSameBoot;
 }

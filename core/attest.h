@@ -12,8 +12,8 @@ namespace assay {
 // What a node sent. Untrusted; borrowed for the call.
 struct Evidence {
   const UntrustedQuote& quote;
-  ByteView ima_log;                           // from the entry that was asked for
-  std::optional<ByteView> boot_log = {};      // binary_bios_measurements
+  ByteView ima_log;                       // from the entry that was asked for
+  std::optional<ByteView> boot_log = {};  // binary_bios_measurements
 };
 
 // What the verifier knows and asked for. Borrowed for the call.
@@ -29,7 +29,7 @@ struct Expectation {
 
 // What a replayed log says of itself.
 struct LogFacts {
-  std::uint64_t entries = 0;     // all that came, proven or not
+  std::uint64_t entries = 0;  // all that came, proven or not
   std::uint64_t proven = 0;
   std::uint64_t tail = 0;        // came after the quote was taken: unproven
   std::uint64_t violations = 0;  // records of files that the kernel could not measure
@@ -44,19 +44,17 @@ enum class Continuity : std::uint8_t {
 
 // The result of one attempt. The absence of a part says that it could not be proven.
 struct Appraisal {
-  std::optional<TpmClock> clock = {};        // the quote is authentic
+  std::optional<TpmClock> clock = {};  // the quote is authentic
   std::optional<PcrSelection> selection = {};
   std::optional<HashAlg> bank = {};
   Continuity continuity = Continuity::kSameBoot;
-  std::optional<LogFacts> log = {};          // the log is proven
-  std::optional<LogCheckpoint> next = {};    // likewise: where the next attempt goes on
+  std::optional<LogFacts> log = {};        // the log is proven
+  std::optional<LogCheckpoint> next = {};  // likewise: where the next attempt goes on
   FaultList faults = {};
 
   // The node has rebooted while it was asked for the rest of an older boot's log: nothing is judged
   // and nothing is wrong; ask again from the first entry.
-  bool ask_again() const {
-    return continuity == Continuity::kRebooted && !log && faults.empty();
-  }
+  bool ask_again() const { return continuity == Continuity::kRebooted && !log && faults.empty(); }
 };
 
 // Verifies the quote, checks it against the last one, replays the log, and judges every proven

@@ -55,12 +55,13 @@ std::optional<Bytes> from_base64(std::string_view text) {
   // EVP_DecodeBlock skips white space and '=' is a value to it: allow the alphabet alone.
   const std::string_view digits = text.substr(0, text.size() - padding);
   const bool clean = std::ranges::all_of(digits, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '+' || c == '/';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/';
   });
   if (!clean) return std::nullopt;
   Bytes out(text.size() / 4 * 3);
-  const int size = EVP_DecodeBlock(out.data(), as_bytes(text).data(), static_cast<int>(text.size()));
+  const int size =
+      EVP_DecodeBlock(out.data(), as_bytes(text).data(), static_cast<int>(text.size()));
   if (size < 0 || static_cast<std::size_t>(size) != out.size()) return std::nullopt;
   out.resize(out.size() - padding);
   return out;

@@ -20,16 +20,22 @@ const EVP_MD* fetched(HashAlg alg) {
   return kMds[static_cast<std::size_t>(alg)].get();
 }
 
-EVP_MD_CTX* md_context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+EVP_MD_CTX* md_context(void* context) {
+  return static_cast<EVP_MD_CTX*>(context);
+}
 
 }  // namespace
 
 std::string_view hash_name(HashAlg alg) {
   switch (alg) {
-    case HashAlg::kSha1: return "sha1";
-    case HashAlg::kSha256: return "sha256";
-    case HashAlg::kSha384: return "sha384";
-    case HashAlg::kSha512: return "sha512";
+    case HashAlg::kSha1:
+      return "sha1";
+    case HashAlg::kSha256:
+      return "sha256";
+    case HashAlg::kSha384:
+      return "sha384";
+    case HashAlg::kSha512:
+      return "sha512";
   }
   return "";
 }
@@ -78,7 +84,9 @@ Hasher::Hasher(HashAlg alg) : alg_(alg), context_(EVP_MD_CTX_new()) {
   ASSAY_CHECK(context_ != nullptr && fetched(alg) != nullptr);
 }
 
-Hasher::~Hasher() { EVP_MD_CTX_free(md_context(context_)); }
+Hasher::~Hasher() {
+  EVP_MD_CTX_free(md_context(context_));
+}
 
 Hasher::Hasher(Hasher&& other) noexcept
     : alg_(other.alg_), context_(std::exchange(other.context_, nullptr)) {}
@@ -111,7 +119,9 @@ Digest Hasher::finish() {
   return out;
 }
 
-Digest hash(HashAlg alg, ByteView data) { return Hasher(alg)(data); }
+Digest hash(HashAlg alg, ByteView data) {
+  return Hasher(alg)(data);
+}
 
 Digest extend(Hasher& hasher, const Digest& pcr, const Digest& value) {
   ASSAY_CHECK(hasher.alg() == pcr.alg() && pcr.alg() == value.alg());

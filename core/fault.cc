@@ -21,25 +21,40 @@ constexpr std::array kRows = {
 #undef ASSAY_FAULT_ROW
 };
 
-const Row& row(FaultId id) { return kRows[static_cast<std::size_t>(id)]; }
+const Row& row(FaultId id) {
+  return kRows[static_cast<std::size_t>(id)];
+}
 
 }  // namespace
 
-std::string_view fault_name(FaultId id) { return row(id).name; }
-std::string_view fault_meaning(FaultId id) { return row(id).meaning; }
-FaultClass fault_class(FaultId id) { return row(id).fault_class; }
-Severity fault_severity(FaultId id) { return row(id).severity; }
+std::string_view fault_name(FaultId id) {
+  return row(id).name;
+}
+std::string_view fault_meaning(FaultId id) {
+  return row(id).meaning;
+}
+FaultClass fault_class(FaultId id) {
+  return row(id).fault_class;
+}
+Severity fault_severity(FaultId id) {
+  return row(id).severity;
+}
 
 std::string_view severity_name(Severity severity) {
   switch (severity) {
-    case Severity::kInfo: return "info";
-    case Severity::kWarning: return "warning";
-    case Severity::kCritical: return "critical";
+    case Severity::kInfo:
+      return "info";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kCritical:
+      return "critical";
   }
   return "critical";
 }
 
-std::size_t fault_count() { return kRows.size(); }
+std::size_t fault_count() {
+  return kRows.size();
+}
 
 std::optional<FaultId> fault_by_name(std::string_view name) {
   for (std::size_t i = 0; i < kRows.size(); ++i) {

@@ -25,100 +25,104 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
 // X(enumerator, wire name, class, severity, what it means)
 // Wire names are dotted, lower case and stable: they reach dashboards, alert rules and people's
 // scripts. None is ever renamed or reused.
-#define ASSAY_FAULTS(X)                                                                            \
-  X(kQuoteTooLarge, "quote.too_large", kInvalid, kCritical,                                        \
-    "the quote or its signature is larger than any TPM makes")                                     \
-  X(kQuoteMalformed, "quote.malformed", kInvalid, kCritical,                                       \
-    "the quote or its signature does not unmarshal, or has bytes left over")                       \
-  X(kQuoteUnsupported, "quote.unsupported", kInvalid, kCritical,                                   \
-    "the signature scheme or PCR bank is not one that Assay accepts")                              \
-  X(kQuoteSchemeMismatch, "quote.scheme_mismatch", kInvalid, kCritical,                            \
-    "the signature names a scheme or hash other than the attestation key's own")                   \
-  X(kQuoteSha1Refused, "quote.sha1_refused", kInvalid, kCritical,                                  \
-    "the signature or the only quoted IMA bank is SHA-1, and the policy does not allow it")        \
-  X(kQuoteBadSignature, "quote.bad_signature", kInvalid, kCritical,                                \
-    "the signature does not verify under the node's attestation key")                              \
-  X(kQuoteNotAQuote, "quote.not_a_quote", kInvalid, kCritical,                                     \
-    "signed by the key, but not a quote that a TPM generated")                                     \
-  X(kQuoteNonceMismatch, "quote.nonce_mismatch", kInvalid, kCritical,                              \
-    "a quote, but not the answer to our challenge")                                                \
-  X(kQuotePcrDigestMismatch, "quote.pcr_digest_mismatch", kInvalid, kCritical,                     \
-    "the PCR values sent along are not the values that the TPM signed")                            \
-  X(kQuoteSelectionMismatch, "quote.selection_mismatch", kInvalid, kCritical,                      \
-    "the quote does not cover exactly the PCRs that were asked for, or values for other PCRs came") \
-  X(kQuoteImaPcrMissing, "quote.ima_pcr_missing", kInvalid, kCritical,                             \
-    "the quote does not cover the IMA PCR, so it vouches for no log")                              \
-  X(kQuoteClockBackwards, "quote.clock_backwards", kTampering, kCritical,                          \
-    "the TPM clock or restart count went back without a TPM reset: an old or foreign quote")       \
-  X(kQuoteResetBackwards, "quote.reset_backwards", kTampering, kCritical,                          \
-    "the TPM reset count went back: the TPM was cleared or replaced, enrol the node again")        \
-  X(kAkMalformed, "ak.malformed", kInvalid, kCritical,                                             \
-    "the attestation key is not a TPM2B_PUBLIC or PEM public key, or has bytes left over")         \
-  X(kAkUnsupported, "ak.unsupported", kInvalid, kCritical,                                         \
-    "the attestation key's algorithm, curve, size or scheme is not one that Assay accepts")        \
-  X(kAkAttributes, "ak.attributes", kInvalid, kCritical,                                           \
-    "the attestation key is not a restricted signing key that was made in, and is bound to, one TPM") \
-  X(kAkUnknown, "ak.unknown", kInvalid, kCritical, "no node is enrolled with this attestation key") \
-  X(kImaTooLarge, "ima.too_large", kInvalid, kCritical,                                            \
-    "the measurement log, or a record in it, is over the limit")                                   \
-  X(kImaMalformed, "ima.malformed", kInvalid, kCritical,                                           \
-    "the measurement log is cut short, or a record breaks its template's format")                  \
-  X(kImaUnknownTemplate, "ima.unknown_template", kInvalid, kCritical,                              \
-    "a record names a template whose fields are not known")                                        \
-  X(kImaUnsupportedDigest, "ima.unsupported_digest", kViolation, kCritical,                        \
-    "an entry has no file digest that Assay can understand, so no golden set can vouch for it")                           \
-  X(kImaTemplateDigestMismatch, "ima.template_digest_mismatch", kTampering, kCritical,             \
-    "a record's template digest is not the digest of its data")                                    \
-  X(kImaPcrNotQuoted, "ima.pcr_not_quoted", kInvalid, kCritical,                                   \
-    "a record names a PCR that the quote does not cover, so nothing proves it")                    \
-  X(kImaPcrMismatch, "ima.pcr_mismatch", kTampering, kCritical,                                    \
-    "no prefix of the log leads to the quoted PCR: an entry was removed, changed or not logged")   \
-  X(kImaLogTruncated, "ima.log_truncated", kTampering, kCritical,                                  \
-    "the log is shorter than what this boot has already proven")                                   \
-  X(kImaNothingMeasured, "ima.nothing_measured", kInvalid, kCritical,                              \
-    "the quote proves an empty log: silence is not innocence")                                     \
-  X(kImaUnknownDigest, "ima.unknown_digest", kViolation, kCritical,                                \
-    "a file was measured whose digest is in no golden set")                                        \
-  X(kImaViolation, "ima.violation", kViolation, kCritical,                                         \
-    "the kernel could not measure a file reliably (written while read or executed); its name is not authenticated") \
-  X(kBootMalformed, "boot.malformed", kInvalid, kCritical,                                         \
-    "the firmware event log is cut short or breaks its format")                                    \
-  X(kBootEventDigestMismatch, "boot.event_digest_mismatch", kTampering, kCritical,                 \
-    "a firmware event's data is not what its digest was taken of")                                 \
-  X(kBootPcrMismatch, "boot.pcr_mismatch", kTampering, kCritical,                                  \
-    "the firmware event log does not lead to a quoted PCR")                                        \
-  X(kBootAggregateMismatch, "boot.aggregate_mismatch", kViolation, kCritical,                      \
-    "the log's boot_aggregate is not the digest of the quoted boot PCRs")                          \
-  X(kEvidenceNone, "evidence.none", kNoEvidence, kCritical,                                        \
-    "the node has not answered within its deadline")                                               \
-  X(kEvidenceRefused, "evidence.refused", kNoEvidence, kCritical,                                  \
-    "the node's agent says that it cannot answer; the detail says why")                            \
-  X(kEvidenceTooLarge, "evidence.too_large", kInvalid, kCritical,                                  \
-    "the node sent more evidence than the limit for one answer")                                   \
-  X(kEvidenceMalformed, "evidence.malformed", kInvalid, kCritical,                                 \
-    "a message from the node breaks the protocol")                                                 \
-  X(kGoldenNone, "golden.none", kNoEvidence, kWarning,                                             \
-    "no golden set has been pushed, so nothing can be judged")                                     \
-  X(kGoldenMalformed, "golden.malformed", kOperation, kCritical, "a golden set cannot be read")    \
-  X(kGoldenTooLarge, "golden.too_large", kOperation, kCritical, "a golden set is over the limit")  \
-  X(kGoldenConflict, "golden.conflict", kOperation, kCritical,                                     \
-    "another golden set has this name and different content")                                      \
-  X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")   \
-  X(kFileUnreadable, "file.unreadable", kOperation, kCritical, "a file cannot be read")            \
-  X(kFileUnwritable, "file.unwritable", kOperation, kCritical, "a file cannot be written")         \
-  X(kStoreFailed, "store.failed", kOperation, kCritical, "the database refused an operation")      \
-  X(kStoreFull, "store.full", kOperation, kCritical, "the disk that holds the database is full")   \
-  X(kNotFound, "request.not_found", kOperation, kWarning, "what was asked for does not exist")     \
-  X(kAlreadyExists, "request.already_exists", kOperation, kWarning,                                \
-    "what was to be made exists already, with other content")                                      \
-  X(kRequestInvalid, "request.invalid", kOperation, kWarning, "a request breaks its format")       \
-  X(kUnauthenticated, "request.unauthenticated", kOperation, kWarning,                             \
-    "the caller did not prove who it is")                                                          \
-  X(kUnavailable, "peer.unavailable", kOperation, kWarning,                                        \
-    "another program could not be reached or is busy; tried again with a bound")                   \
-  X(kTpmUnavailable, "tpm.unavailable", kOperation, kCritical, "no TPM can be reached")            \
-  X(kTpmFailed, "tpm.failed", kOperation, kCritical, "the TPM refused a command")                  \
-  X(kKernelWithoutIma, "kernel.no_ima", kOperation, kCritical,                                     \
+#define ASSAY_FAULTS(X)                                                                           \
+  X(kQuoteTooLarge, "quote.too_large", kInvalid, kCritical,                                       \
+    "the quote or its signature is larger than any TPM makes")                                    \
+  X(kQuoteMalformed, "quote.malformed", kInvalid, kCritical,                                      \
+    "the quote or its signature does not unmarshal, or has bytes left over")                      \
+  X(kQuoteUnsupported, "quote.unsupported", kInvalid, kCritical,                                  \
+    "the signature scheme or PCR bank is not one that Assay accepts")                             \
+  X(kQuoteSchemeMismatch, "quote.scheme_mismatch", kInvalid, kCritical,                           \
+    "the signature names a scheme or hash other than the attestation key's own")                  \
+  X(kQuoteSha1Refused, "quote.sha1_refused", kInvalid, kCritical,                                 \
+    "the signature or the only quoted IMA bank is SHA-1, and the policy does not allow it")       \
+  X(kQuoteBadSignature, "quote.bad_signature", kInvalid, kCritical,                               \
+    "the signature does not verify under the node's attestation key")                             \
+  X(kQuoteNotAQuote, "quote.not_a_quote", kInvalid, kCritical,                                    \
+    "signed by the key, but not a quote that a TPM generated")                                    \
+  X(kQuoteNonceMismatch, "quote.nonce_mismatch", kInvalid, kCritical,                             \
+    "a quote, but not the answer to our challenge")                                               \
+  X(kQuotePcrDigestMismatch, "quote.pcr_digest_mismatch", kInvalid, kCritical,                    \
+    "the PCR values sent along are not the values that the TPM signed")                           \
+  X(kQuoteSelectionMismatch, "quote.selection_mismatch", kInvalid, kCritical,                     \
+    "the quote does not cover exactly the PCRs that were asked for, or values for other PCRs "    \
+    "came")                                                                                       \
+  X(kQuoteImaPcrMissing, "quote.ima_pcr_missing", kInvalid, kCritical,                            \
+    "the quote does not cover the IMA PCR, so it vouches for no log")                             \
+  X(kQuoteClockBackwards, "quote.clock_backwards", kTampering, kCritical,                         \
+    "the TPM clock or restart count went back without a TPM reset: an old or foreign quote")      \
+  X(kQuoteResetBackwards, "quote.reset_backwards", kTampering, kCritical,                         \
+    "the TPM reset count went back: the TPM was cleared or replaced, enrol the node again")       \
+  X(kAkMalformed, "ak.malformed", kInvalid, kCritical,                                            \
+    "the attestation key is not a TPM2B_PUBLIC or PEM public key, or has bytes left over")        \
+  X(kAkUnsupported, "ak.unsupported", kInvalid, kCritical,                                        \
+    "the attestation key's algorithm, curve, size or scheme is not one that Assay accepts")       \
+  X(kAkAttributes, "ak.attributes", kInvalid, kCritical,                                          \
+    "the attestation key is not a restricted signing key that was made in, and is bound to, one " \
+    "TPM")                                                                                        \
+  X(kAkUnknown, "ak.unknown", kInvalid, kCritical,                                                \
+    "no node is enrolled with this attestation key")                                              \
+  X(kImaTooLarge, "ima.too_large", kInvalid, kCritical,                                           \
+    "the measurement log, or a record in it, is over the limit")                                  \
+  X(kImaMalformed, "ima.malformed", kInvalid, kCritical,                                          \
+    "the measurement log is cut short, or a record breaks its template's format")                 \
+  X(kImaUnknownTemplate, "ima.unknown_template", kInvalid, kCritical,                             \
+    "a record names a template whose fields are not known")                                       \
+  X(kImaUnsupportedDigest, "ima.unsupported_digest", kViolation, kCritical,                       \
+    "an entry has no file digest that Assay can understand, so no golden set can vouch for it")   \
+  X(kImaTemplateDigestMismatch, "ima.template_digest_mismatch", kTampering, kCritical,            \
+    "a record's template digest is not the digest of its data")                                   \
+  X(kImaPcrNotQuoted, "ima.pcr_not_quoted", kInvalid, kCritical,                                  \
+    "a record names a PCR that the quote does not cover, so nothing proves it")                   \
+  X(kImaPcrMismatch, "ima.pcr_mismatch", kTampering, kCritical,                                   \
+    "no prefix of the log leads to the quoted PCR: an entry was removed, changed or not logged")  \
+  X(kImaLogTruncated, "ima.log_truncated", kTampering, kCritical,                                 \
+    "the log is shorter than what this boot has already proven")                                  \
+  X(kImaNothingMeasured, "ima.nothing_measured", kInvalid, kCritical,                             \
+    "the quote proves an empty log: silence is not innocence")                                    \
+  X(kImaUnknownDigest, "ima.unknown_digest", kViolation, kCritical,                               \
+    "a file was measured whose digest is in no golden set")                                       \
+  X(kImaViolation, "ima.violation", kViolation, kCritical,                                        \
+    "the kernel could not measure a file reliably (written while read or executed); its name is " \
+    "not authenticated")                                                                          \
+  X(kBootMalformed, "boot.malformed", kInvalid, kCritical,                                        \
+    "the firmware event log is cut short or breaks its format")                                   \
+  X(kBootEventDigestMismatch, "boot.event_digest_mismatch", kTampering, kCritical,                \
+    "a firmware event's data is not what its digest was taken of")                                \
+  X(kBootPcrMismatch, "boot.pcr_mismatch", kTampering, kCritical,                                 \
+    "the firmware event log does not lead to a quoted PCR")                                       \
+  X(kBootAggregateMismatch, "boot.aggregate_mismatch", kViolation, kCritical,                     \
+    "the log's boot_aggregate is not the digest of the quoted boot PCRs")                         \
+  X(kEvidenceNone, "evidence.none", kNoEvidence, kCritical,                                       \
+    "the node has not answered within its deadline")                                              \
+  X(kEvidenceRefused, "evidence.refused", kNoEvidence, kCritical,                                 \
+    "the node's agent says that it cannot answer; the detail says why")                           \
+  X(kEvidenceTooLarge, "evidence.too_large", kInvalid, kCritical,                                 \
+    "the node sent more evidence than the limit for one answer")                                  \
+  X(kEvidenceMalformed, "evidence.malformed", kInvalid, kCritical,                                \
+    "a message from the node breaks the protocol")                                                \
+  X(kGoldenNone, "golden.none", kNoEvidence, kWarning,                                            \
+    "no golden set has been pushed, so nothing can be judged")                                    \
+  X(kGoldenMalformed, "golden.malformed", kOperation, kCritical, "a golden set cannot be read")   \
+  X(kGoldenTooLarge, "golden.too_large", kOperation, kCritical, "a golden set is over the limit") \
+  X(kGoldenConflict, "golden.conflict", kOperation, kCritical,                                    \
+    "another golden set has this name and different content")                                     \
+  X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
+  X(kFileUnreadable, "file.unreadable", kOperation, kCritical, "a file cannot be read")           \
+  X(kFileUnwritable, "file.unwritable", kOperation, kCritical, "a file cannot be written")        \
+  X(kStoreFailed, "store.failed", kOperation, kCritical, "the database refused an operation")     \
+  X(kStoreFull, "store.full", kOperation, kCritical, "the disk that holds the database is full")  \
+  X(kNotFound, "request.not_found", kOperation, kWarning, "what was asked for does not exist")    \
+  X(kAlreadyExists, "request.already_exists", kOperation, kWarning,                               \
+    "what was to be made exists already, with other content")                                     \
+  X(kRequestInvalid, "request.invalid", kOperation, kWarning, "a request breaks its format")      \
+  X(kUnauthenticated, "request.unauthenticated", kOperation, kWarning,                            \
+    "the caller did not prove who it is")                                                         \
+  X(kUnavailable, "peer.unavailable", kOperation, kWarning,                                       \
+    "another program could not be reached or is busy; tried again with a bound")                  \
+  X(kTpmUnavailable, "tpm.unavailable", kOperation, kCritical, "no TPM can be reached")           \
+  X(kTpmFailed, "tpm.failed", kOperation, kCritical, "the TPM refused a command")                 \
+  X(kKernelWithoutIma, "kernel.no_ima", kOperation, kCritical,                                    \
     "the kernel offers no IMA measurement log")
 
 enum class FaultId : std::uint8_t {
@@ -136,8 +140,8 @@ struct Fault {
   std::string detail = {};  // for people: never parsed, never secret, never unbounded node text
 };
 
-std::string_view fault_name(FaultId id);        // "ima.unknown_digest"
-std::string_view fault_meaning(FaultId id);     // one clause for people
+std::string_view fault_name(FaultId id);     // "ima.unknown_digest"
+std::string_view fault_meaning(FaultId id);  // one clause for people
 FaultClass fault_class(FaultId id);
 Severity fault_severity(FaultId id);
 std::string_view severity_name(Severity severity);  // "critical"

@@ -21,7 +21,7 @@ void GoldenSnapshot::Builder::add(SetIndex set, const Digest& digest) {
 
 GoldenSnapshot GoldenSnapshot::Builder::build() && {
   std::ranges::sort(pairs_);
-  pairs_.erase(std::ranges::unique(pairs_).begin(), pairs_.end());
+  pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
   ASSAY_CHECK(pairs_.size() < std::numeric_limits<std::uint32_t>::max());
 
   GoldenSnapshot out;
@@ -52,7 +52,8 @@ std::size_t GoldenSnapshot::home(const Digest& digest) const {
 
 std::span<const GoldenSnapshot::SetIndex> GoldenSnapshot::find(const Digest& digest) const {
   if (slots_.empty()) return {};
-  for (std::size_t slot = home(digest); slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
+  for (std::size_t slot = home(digest); slots_[slot] != 0;
+       slot = (slot + 1) & (slots_.size() - 1)) {
     const std::size_t i = slots_[slot] - 1;
     if (digests_[i] == digest) {
       return std::span(sets_).subspan(first_set_[i], first_set_[i + 1] - first_set_[i]);

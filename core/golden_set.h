@@ -49,8 +49,9 @@ class GoldenSnapshot {
   std::size_t home(const Digest& digest) const;
 
   std::vector<std::string> names_;
-  std::vector<Digest> digests_;           // unique, sorted
-  std::vector<std::uint32_t> first_set_;  // digests_[i] is in sets_[first_set_[i] .. first_set_[i+1])
+  std::vector<Digest> digests_;  // unique, sorted
+  std::vector<std::uint32_t>
+      first_set_;  // digests_[i] is in sets_[first_set_[i] .. first_set_[i+1])
   std::vector<SetIndex> sets_;
   std::vector<std::uint32_t> slots_;  // a power of two, at most half full
 };

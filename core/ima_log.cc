@@ -52,7 +52,9 @@ constexpr TemplateName kTemplates[] = {
     {"evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode"},
 };
 
-std::string at(std::uint64_t index) { return "entry " + std::to_string(index) + ": "; }
+std::string at(std::uint64_t index) {
+  return "entry " + std::to_string(index) + ": ";
+}
 
 std::optional<ImaField> field_by_name(std::string_view name) {
   for (const FieldName& row : kFieldNames) {
@@ -222,8 +224,7 @@ Result<ImaEntry> ImaLogReader::next() {
   const auto index = PcrIndex::from(pcr);
   if (!index) return fail(FaultId::kImaMalformed, at(entry.index) + "PCR over 23");
   entry.pcr = *index;
-  entry.violation =
-      std::ranges::all_of(entry.header_digest, [](std::uint8_t b) { return b == 0; });
+  entry.violation = std::ranges::all_of(entry.header_digest, [](std::uint8_t b) { return b == 0; });
   ASSAY_OK(entry.template_name == kLegacyTemplate ? read_legacy(entry, reader_)
                                                   : read_fields(entry, reader_));
   ++next_index_;

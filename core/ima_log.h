@@ -19,8 +19,22 @@ namespace assay {
 
 // A template field. The kernel's spelling is in ima_log.cc.
 enum class ImaField : std::uint8_t {
-  kD, kDNg, kDNgV2, kN, kNNg, kSig, kBuf, kDModsig, kModsig, kEvmSig,
-  kXattrNames, kXattrLengths, kXattrValues, kIuid, kIgid, kImode,
+  kD,
+  kDNg,
+  kDNgV2,
+  kN,
+  kNNg,
+  kSig,
+  kBuf,
+  kDModsig,
+  kModsig,
+  kEvmSig,
+  kXattrNames,
+  kXattrLengths,
+  kXattrValues,
+  kIuid,
+  kIgid,
+  kImode,
 };
 
 inline constexpr std::size_t kMaxImaFields = 15;  // Linux ima_template.c TEMPLATE_NUM_FIELDS_MAX
@@ -32,7 +46,7 @@ struct ImaFieldValue {
 
 // One record. All views borrow from the log that was parsed.
 struct ImaEntry {
-  std::uint64_t index = 0;         // from 0, the first entry of the boot
+  std::uint64_t index = 0;  // from 0, the first entry of the boot
   PcrIndex pcr = kImaPcr;
   std::string_view template_name;  // as recorded; the format string of an unnamed template
   ByteView header_digest;          // 20 bytes: SHA-1 of the template data; zero for a violation

@@ -114,8 +114,8 @@ class Replay {
 
   Status step(const ImaEntry& entry, std::size_t bytes_behind) {
     if (quoted_.find({primary_.alg(), entry.pcr}) == nullptr) {
-      return fail(FaultId::kImaPcrNotQuoted, "entry " + std::to_string(entry.index) + " names PCR " +
-                                                 std::to_string(entry.pcr.value()));
+      return fail(FaultId::kImaPcrNotQuoted, "entry " + std::to_string(entry.index) +
+                                                 " names PCR " + std::to_string(entry.pcr.value()));
     }
     const Digest sha1 = template_digest(entry, sha1_);
     if (!entry.violation && !std::ranges::equal(sha1.bytes(), entry.header_digest)) {
@@ -132,16 +132,17 @@ class Replay {
   Result<Match> finish(std::uint64_t entries_seen) && {
     if (!match_) {
       return entries_seen == 0 && from_.entries > 0
-                 ? fail(FaultId::kImaLogTruncated, "no entry after " + std::to_string(from_.entries) +
+                 ? fail(FaultId::kImaLogTruncated, "no entry after " +
+                                                       std::to_string(from_.entries) +
                                                        ", but the PCR has moved on")
-                 : fail(FaultId::kImaPcrMismatch,
-                        "none of " + std::to_string(entries_seen) + " entries leads to the quoted PCR");
+                 : fail(FaultId::kImaPcrMismatch, "none of " + std::to_string(entries_seen) +
+                                                      " entries leads to the quoted PCR");
     }
     if (match_->disagreeing) {
-      return fail(FaultId::kImaPcrMismatch,
-                  "the " + std::string(hash_name(*match_->disagreeing)) +
-                      " bank does not hold the log that the " +
-                      std::string(hash_name(primary_.alg())) + " bank proves");
+      return fail(FaultId::kImaPcrMismatch, "the " + std::string(hash_name(*match_->disagreeing)) +
+                                                " bank does not hold the log that the " +
+                                                std::string(hash_name(primary_.alg())) +
+                                                " bank proves");
     }
     if (match_->at.entries == 0) return fail(FaultId::kImaNothingMeasured, "PCR 10 is at zero");
     return *std::move(match_);

@@ -45,7 +45,8 @@ bool printable(std::uint32_t c) {
 // Bytes that the escaped character at the start of `text` takes: `\xNN`, `\\`, or one UTF-8
 // sequence.
 std::size_t escaped_size(std::string_view text) {
-  if (text[0] == '\\') return std::min<std::size_t>(text.size(), text.size() > 1 && text[1] == 'x' ? 4 : 2);
+  if (text[0] == '\\')
+    return std::min<std::size_t>(text.size(), text.size() > 1 && text[1] == 'x' ? 4 : 2);
   return std::max<std::size_t>(decode_utf8(text).size, 1);
 }
 

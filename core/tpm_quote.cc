@@ -72,8 +72,8 @@ Status check_scheme(const Signature& signature, const AkPublic& ak, const QuoteP
 bool signature_verifies(EVP_PKEY* key, ByteView message, const Signature& signature) {
   const openssl::EvpMdCtx context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* options = nullptr;  // owned by `context`
-  if (context == nullptr || EVP_DigestVerifyInit(context.get(), &options, openssl_md(signature.hash),
-                                                 nullptr, key) != 1) {
+  if (context == nullptr || EVP_DigestVerifyInit(context.get(), &options,
+                                                 openssl_md(signature.hash), nullptr, key) != 1) {
     return false;
   }
   if (signature.scheme == SignatureScheme::kRsaPss &&
@@ -99,7 +99,8 @@ Result<TPMS_ATTEST> parse_attest(ByteView bytes) {
       offset != bytes.size()) {
     return fail(FaultId::kQuoteMalformed, "TPMS_ATTEST");
   }
-  if (out.type != TPM2_ST_ATTEST_QUOTE) return fail(FaultId::kQuoteNotAQuote, "attests something else");
+  if (out.type != TPM2_ST_ATTEST_QUOTE)
+    return fail(FaultId::kQuoteNotAQuote, "attests something else");
   return out;
 }
 
@@ -181,7 +182,8 @@ Result<QuotedPcrs> verify_quote(const UntrustedQuote& quote, const AkPublic& ak,
     return fail(FaultId::kQuoteBadSignature, "the attestation key did not sign this");
   }
   ASSAY_TRY(const TPMS_ATTEST attest, parse_attest(quote.attest));
-  if (!std::ranges::equal(nonce.bytes(), ByteView(attest.extraData.buffer, attest.extraData.size))) {
+  if (!std::ranges::equal(nonce.bytes(),
+                          ByteView(attest.extraData.buffer, attest.extraData.size))) {
     return fail(FaultId::kQuoteNonceMismatch, "the quote answers another challenge");
   }
   const TPMS_QUOTE_INFO& info = attest.attested.quote;

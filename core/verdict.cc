@@ -17,10 +17,14 @@ Standing with_state(Standing standing, NodeState state, Instant now) {
 
 std::string_view node_state_name(NodeState state) {
   switch (state) {
-    case NodeState::kUnknown: return "unknown";
-    case NodeState::kTrusted: return "trusted";
-    case NodeState::kCompromised: return "compromised";
-    case NodeState::kStale: return "stale";
+    case NodeState::kUnknown:
+      return "unknown";
+    case NodeState::kTrusted:
+      return "trusted";
+    case NodeState::kCompromised:
+      return "compromised";
+    case NodeState::kStale:
+      return "stale";
   }
   return "unknown";
 }
@@ -39,8 +43,8 @@ Standing decide(const Standing& before, const Appraisal& appraisal, Instant now)
     after.last_verified = now;
     if (appraisal.continuity == Continuity::kRebooted) after.has_open_violations = false;
   }
-  const bool guilty = (proven && !appraisal.faults.empty()) ||
-                      appraisal.faults.has(FaultClass::kTampering);
+  const bool guilty =
+      (proven && !appraisal.faults.empty()) || appraisal.faults.has(FaultClass::kTampering);
   if (guilty) {
     after.has_open_violations = true;
     return with_state(after, NodeState::kCompromised, now);

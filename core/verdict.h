@@ -23,9 +23,9 @@ std::optional<NodeState> node_state_by_name(std::string_view name);
 // A node's standing between two attempts.
 struct Standing {
   NodeState state = NodeState::kUnknown;
-  Instant since{};                          // when `state` began
-  std::optional<Instant> last_verified{};   // when evidence was last proven
-  bool has_open_violations = false;         // of this boot, not acknowledged: keeps it compromised
+  Instant since{};                         // when `state` began
+  std::optional<Instant> last_verified{};  // when evidence was last proven
+  bool has_open_violations = false;        // of this boot, not acknowledged: keeps it compromised
 };
 
 // What an appraisal at `now` makes of a node.

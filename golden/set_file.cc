@@ -310,7 +310,7 @@ bool valid_set_name(std::string_view name) {
 
 void sort_files(std::vector<GoldenFile>& files) {
   std::ranges::sort(files);
-  files.erase(std::ranges::unique(files).begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
 }
 
 Result<GoldenSet> parse_golden_set(ByteView json) {

@@ -37,7 +37,8 @@ Status read_mapping(const YAML::Node& node, const std::string& where, const Keys
   std::set<std::string> seen;
   for (const auto& item : node) {
     if (!item.first.IsScalar()) {
-      return fail(FaultId::kConfigInvalid, at_line(item.first) + where + "has a key that is no word");
+      return fail(FaultId::kConfigInvalid,
+                  at_line(item.first) + where + "has a key that is no word");
     }
     const std::string& key = item.first.Scalar();
     const auto known = keys.find(key);
@@ -50,9 +51,10 @@ Status read_mapping(const YAML::Node& node, const std::string& where, const Keys
       return fail(FaultId::kConfigInvalid, at_line(item.first) + where + "key '" + key + "' twice");
     }
     if (Status status = known->second(item.second); !status) {
-      return fail(status.error().id, status.error().detail.starts_with("line ")
-                                         ? status.error().detail
-                                         : at_line(item.second) + where + key + ": " + status.error().detail);
+      return fail(status.error().id,
+                  status.error().detail.starts_with("line ")
+                      ? status.error().detail
+                      : at_line(item.second) + where + key + ": " + status.error().detail);
     }
   }
   return {};
@@ -103,7 +105,8 @@ Setter duration(std::chrono::milliseconds& out) {
 Setter flag(bool& out) {
   return [&out](const YAML::Node& node) -> Status {
     ASSAY_TRY(const std::string value, scalar(node));
-    if (value != "true" && value != "false") return fail(FaultId::kConfigInvalid, "write true or false");
+    if (value != "true" && value != "false")
+      return fail(FaultId::kConfigInvalid, "write true or false");
     out = value == "true";
     return {};
   };
@@ -115,7 +118,8 @@ Setter number(T& out, T smallest, T largest) {
     ASSAY_TRY(const std::string value, scalar(node));
     T parsed = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-    if (error != std::errc{} || end != value.data() + value.size() || parsed < smallest || parsed > largest) {
+    if (error != std::errc{} || end != value.data() + value.size() || parsed < smallest ||
+        parsed > largest) {
       return fail(FaultId::kConfigInvalid, "write a whole number from " + std::to_string(smallest) +
                                                " to " + std::to_string(largest));
     }
@@ -151,10 +155,14 @@ Setter webhooks(std::vector<WebhookSettings>& out, const path& folder) {
                              {"secret_file", file(hook.secret_file, folder)},
                              {"ca_file", file(hook.ca_file, folder)}}));
       if (hook.name.empty() || hook.url.empty() || hook.secret_file.empty()) {
-        return fail(FaultId::kConfigInvalid, at_line(item) + "webhooks: name, url and secret_file are required");
+        return fail(FaultId::kConfigInvalid,
+                    at_line(item) + "webhooks: name, url and secret_file are required");
       }
-      const bool taken = std::ranges::any_of(out, [&](const auto& other) { return other.name == hook.name; });
-      if (taken) return fail(FaultId::kConfigInvalid, at_line(item) + "webhooks: name '" + shorten(escape_bytes(hook.name), 64) + "' twice");
+      const bool taken =
+          std::ranges::any_of(out, [&](const auto& other) { return other.name == hook.name; });
+      if (taken)
+        return fail(FaultId::kConfigInvalid, at_line(item) + "webhooks: name '" +
+                                                 shorten(escape_bytes(hook.name), 64) + "' twice");
       out.push_back(std::move(hook));
     }
     return {};
@@ -183,7 +191,8 @@ Result<YAML::Node> load_yaml(const path& from) {
   } catch (const YAML::BadFile&) {
     return fail(FaultId::kFileUnreadable, "cannot be read; check the path and its permissions");
   } catch (const YAML::Exception& error) {
-    return fail(FaultId::kConfigInvalid, "line " + std::to_string(error.mark.line + 1) + ": is not YAML: " + error.msg);
+    return fail(FaultId::kConfigInvalid,
+                "line " + std::to_string(error.mark.line + 1) + ": is not YAML: " + error.msg);
   }
 }
 
@@ -202,9 +211,11 @@ Result<VerifierConfig> read_config(const path& from) {
        {"database", file(config.database, folder)},
        {"operator_token_file", file(config.operator_token_file, folder)},
        {"interval", duration(config.interval)},
-       {"quote", mapping("quote: ", {{"bank", bank(config.bank)}, {"allow_sha1", flag(config.allow_sha1)}})},
-       {"limits", mapping("limits: ", {{"log_mib", number<std::uint64_t>(log_mib, 1, 4096)},
-                                       {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
+       {"quote",
+        mapping("quote: ", {{"bank", bank(config.bank)}, {"allow_sha1", flag(config.allow_sha1)}})},
+       {"limits", mapping("limits: ",
+                          {{"log_mib", number<std::uint64_t>(log_mib, 1, 4096)},
+                           {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
        {"webhooks", webhooks(config.webhooks, folder)}}));
   config.max_log_bytes = log_mib * kMiB;
   ASSAY_OK(check_complete(config));

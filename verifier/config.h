@@ -22,7 +22,7 @@ struct WebhookSettings {
 };
 
 struct ListenAddress {
-  std::string host;  // a name, an IPv4 address, or an IPv6 address without brackets
+  std::string host;        // a name, an IPv4 address, or an IPv6 address without brackets
   std::uint16_t port = 0;  // 0: any free one
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };

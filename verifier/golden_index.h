@@ -17,11 +17,13 @@ class GoldenIndex {
   }
   void replace(GoldenSnapshot snapshot) {
     auto next = std::make_shared<const GoldenSnapshot>(std::move(snapshot));
-    snapshot_.with([&](auto& current) { current.swap(next); });  // the old one is freed outside the lock
+    snapshot_.with(
+        [&](auto& current) { current.swap(next); });  // the old one is freed outside the lock
   }
 
  private:
-  Guarded<std::shared_ptr<const GoldenSnapshot>> snapshot_{std::make_shared<const GoldenSnapshot>()};
+  Guarded<std::shared_ptr<const GoldenSnapshot>> snapshot_{
+      std::make_shared<const GoldenSnapshot>()};
 };
 
 }  // namespace assay

@@ -30,20 +30,26 @@ void limit(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kSmallestPingGapMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kSmallestPingGapMs);
 }
 
 }  // namespace
 
 // gRPC reports bad key material as a port that cannot be bound: say it before gRPC has to.
 Status check_key_pair(const GrpcSettings& settings) {
-  const openssl::Bio cert_bio(BIO_new_mem_buf(settings.certificate.data(), static_cast<int>(settings.certificate.size())));
-  const openssl::Bio key_bio(BIO_new_mem_buf(settings.key.data(), static_cast<int>(settings.key.size())));
+  const openssl::Bio cert_bio(
+      BIO_new_mem_buf(settings.certificate.data(), static_cast<int>(settings.certificate.size())));
+  const openssl::Bio key_bio(
+      BIO_new_mem_buf(settings.key.data(), static_cast<int>(settings.key.size())));
   const X509Handle certificate(PEM_read_bio_X509(cert_bio.get(), nullptr, nullptr, nullptr));
-  if (certificate == nullptr) return fail(FaultId::kConfigInvalid, "tls.certificate is not a PEM certificate");
+  if (certificate == nullptr)
+    return fail(FaultId::kConfigInvalid, "tls.certificate is not a PEM certificate");
   // The empty pass phrase keeps OpenSSL from asking a terminal for one.
-  const openssl::EvpPkey key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, const_cast<char*>("")));
-  if (key == nullptr) return fail(FaultId::kConfigInvalid, "tls.key is not an unencrypted PEM private key");
+  const openssl::EvpPkey key(
+      PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, const_cast<char*>("")));
+  if (key == nullptr)
+    return fail(FaultId::kConfigInvalid, "tls.key is not an unencrypted PEM private key");
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return fail(FaultId::kConfigInvalid, "tls.key is not the key of tls.certificate");
   }

@@ -156,8 +156,7 @@ Result<Ledger::Outcome> Ledger::apply(const Basis& basis, const Appraisal& appra
 Result<NodeRecord> Ledger::reject(NodeId id, const Fault& fault, Instant now) {
   const std::scoped_lock lock(changing_);
   NodeRecord node = record(id);
-  const AttemptRecord attempt{
-      .node = id, .at = now, .standing = node.standing, .rejection = fault};
+  const AttemptRecord attempt{.node = id, .at = now, .standing = node.standing, .rejection = fault};
   ASSAY_TRY(const std::uint64_t added, store_.commit(attempt));
   advance(node, attempt, added);
   replace(node, {});

@@ -30,7 +30,8 @@ struct Basis {
   AkPublic ak;
   LogCheckpoint from;
   std::optional<TpmClock> last_clock;
-  std::uint64_t revision = 0;  // of the ledger's knowledge: an answer that another overtook is dropped
+  std::uint64_t revision =
+      0;  // of the ledger's knowledge: an answer that another overtook is dropped
 };
 
 // Safe from any thread.

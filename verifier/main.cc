@@ -1,9 +1,8 @@
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/service_type.h>
 
 #include "verifier/config.h"
 #include "verifier/grpc_server.h"
@@ -63,7 +62,8 @@ Result<Secrets> load_secrets(const VerifierConfig& config) {
   for (const WebhookSettings& hook : config.webhooks) {
     ASSAY_TRY(const std::string text, read_secret_file(hook.secret_file));
     ASSAY_TRY(Bytes secret, parse_webhook_secret(text));
-    WebhookConfig webhook{.name = hook.name, .url = hook.url, .secret = std::move(secret), .ca_file = hook.ca_file};
+    WebhookConfig webhook{
+        .name = hook.name, .url = hook.url, .secret = std::move(secret), .ca_file = hook.ca_file};
     ASSAY_OK(WebhookSink::create(webhook));
     out.webhooks.push_back(std::move(webhook));
   }
@@ -79,7 +79,8 @@ SessionSettings session_settings(const VerifierConfig& config) {
           .max_streams = config.max_streams};
 }
 
-Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Secrets& secrets, Metrics& metrics) {
+Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Secrets& secrets,
+                                                                  Metrics& metrics) {
   std::vector<std::unique_ptr<NotificationSink>> out;
   for (const WebhookConfig& config : secrets.webhooks) {
     metrics.add_sink(config.name);
@@ -150,4 +151,6 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace assay
 
-int main(int argc, char** argv) { return assay::main(argc, argv); }
+int main(int argc, char** argv) {
+  return assay::main(argc, argv);
+}

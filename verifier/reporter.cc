@@ -30,7 +30,8 @@ Status Reporter::store_status() const {
 void Reporter::publish(const NodeRecord& node, const std::vector<Fault>& found) {
   store_status_.with([](Status& status) { status = {}; });
   metrics_.set_node_state(node.name, node.standing.state);
-  if (node.standing.last_verified) metrics_.set_last_verified(node.name, *node.standing.last_verified);
+  if (node.standing.last_verified)
+    metrics_.set_last_verified(node.name, *node.standing.last_verified);
   for (const Fault& fault : found) metrics_.count_violation(fault.id);
   const Seen now{node.standing.state, node.open_violations};
   const auto before = seen_.with([&](auto& seen) {
@@ -48,13 +49,15 @@ void Reporter::count_open_violations() {
   if (!counts) return not_stored(counts.error());
   for (std::size_t i = 0; i < fault_count(); ++i) {
     const auto id = static_cast<FaultId>(i);
-    const auto open = std::ranges::find(*counts, fault_name(id), &std::pair<std::string, std::uint64_t>::first);
+    const auto open =
+        std::ranges::find(*counts, fault_name(id), &std::pair<std::string, std::uint64_t>::first);
     metrics_.set_violations_active(id, open == counts->end() ? 0 : open->second);
   }
 }
 
 void Reporter::log(const NodeRecord& node, const std::vector<Fault>& found) const {
-  const bool good = node.standing.state == NodeState::kTrusted || node.standing.state == NodeState::kUnknown;
+  const bool good =
+      node.standing.state == NodeState::kTrusted || node.standing.state == NodeState::kUnknown;
   spdlog::log(good ? spdlog::level::info : spdlog::level::warn,
               "event=verdict node={} state={} faults={} proven_entries={}", node.name,
               node_state_name(node.standing.state), node.faults_total, node.checkpoint.entries);
@@ -93,7 +96,9 @@ void Reporter::golden_changed(const GoldenSnapshot& snapshot) {
   spdlog::info("event=golden sets={} hashes={}", snapshot.set_count(), snapshot.digest_count());
 }
 
-void Reporter::sent(std::string_view sink) { metrics_.count_alert_sent(sink); }
+void Reporter::sent(std::string_view sink) {
+  metrics_.count_alert_sent(sink);
+}
 
 void Reporter::failed(std::string_view sink, const DeliveryFailure& failure) {
   metrics_.count_alert_failed(sink);

@@ -34,7 +34,9 @@ tl::unexpected<Fault> unreadable(const std::filesystem::path& path, std::string_
   return fail(FaultId::kFileUnreadable, path.string() + ": " + std::string(why));
 }
 
-std::string errno_text() { return std::generic_category().message(errno); }
+std::string errno_text() {
+  return std::generic_category().message(errno);
+}
 
 Result<std::string> read_file(const std::filesystem::path& path, Readers readers) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -261,26 +261,34 @@ TEST_CASE("Session: an agent that is not enrolled waits, and stops when it is to
   CHECK(streams == 1);
 }
 
-TEST_CASE("Session: it stops in the middle of an answer that nobody reads") {
-  Node node;
-  std::filesystem::resize_file(node.dir / "log", std::uintmax_t{10} << 30);  // sparse
-  std::promise<void> asked;
-  const FakeVerifier verifier(node.ca, [&](FakeVerifier::Wire& wire, grpc::ServerContext& context) {
-    const AkPublic ak = Conversation::hello(wire);
-    wire.Write(testing::challenge_message(1, {.nonce = *Nonce::from(Bytes(kNonceSize)),
-                                              .selection = default_selection(HashAlg::kSha256),
-                                              .first_entry = 0,
-                                              .first_byte = 0,
-                                              .max_log_bytes = std::uint64_t{1} << 40}));
-    v1::AgentMessage message;
-    for (int i = 0; i < 3; ++i) wire.Read(&message);  // the quote and two chunks
-    asked.set_value();
-    testing::eventually([&] { return context.IsCancelled(); });
-    return grpc::Status::OK;
-  });
-  node.start_agent(verifier.endpoint(node.ca));
-  asked.get_future().wait();
-  node.stop_agent();
+TEST_CASE("Session: it stops in the middle of an answer, read or not") {
+  enum class Verifier { kReadsOn, kReadsNoMore };
+  for (const Verifier verifier : {Verifier::kReadsOn, Verifier::kReadsNoMore}) {
+    CAPTURE(static_cast<int>(verifier));
+    Node node;
+    std::filesystem::resize_file(node.dir / "log", std::uintmax_t{1} << 40);  // sparse
+    std::promise<void> begun;
+    const auto script = [&](FakeVerifier::Wire& wire, grpc::ServerContext& context) {
+      const AkPublic ak = Conversation::hello(wire);
+      wire.Write(testing::challenge_message(1, {.nonce = *Nonce::from(Bytes(kNonceSize)),
+                                                .selection = default_selection(HashAlg::kSha256),
+                                                .first_entry = 0,
+                                                .first_byte = 0,
+                                                .max_log_bytes = std::uint64_t{1} << 50}));
+      v1::AgentMessage message;
+      for (int i = 0; i < 3; ++i) wire.Read(&message);  // the quote and two chunks
+      begun.set_value();
+      if (verifier == Verifier::kReadsOn) {
+        while (wire.Read(&message)) continue;
+      }
+      testing::eventually([&] { return context.IsCancelled(); });
+      return grpc::Status::OK;
+    };
+    const FakeVerifier server(node.ca, script);
+    node.start_agent(server.endpoint(node.ca));
+    begun.get_future().wait();
+    node.stop_agent();
+  }
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_CASE("write_file: when the disk is full, the old content stays and nothing 
 TEST_CASE("write_file: never replaces what is no file") {
   const TempDir dir;
   REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
-  for (const std::string path :
+  for (const std::string& path :
        {(dir / "pipe").string(), dir.path().string(), (dir / "none/set.json").string()}) {
     CAPTURE(path);
     const Status written = write_file(path, "x");

@@ -25,8 +25,12 @@ struct Node {
     const UntrustedQuote quote = tpm.quote(kNonce);
     const AkPublic ak = tpm.ak();
     return attest({.quote = quote, .ima_log = ByteView(log.bytes()).subspan(from.bytes)},
-                  {.ak = ak, .nonce = kNonce, .selection = default_selection(HashAlg::kSha256),
-                   .from = from, .last_clock = last, .golden = &golden});
+                  {.ak = ak,
+                   .nonce = kNonce,
+                   .selection = default_selection(HashAlg::kSha256),
+                   .from = from,
+                   .last_clock = last,
+                   .golden = &golden});
   }
 
   GoldenSnapshot golden = [] {
@@ -61,10 +65,13 @@ TEST_CASE("attest: golden files and a right boot_aggregate leave nothing to comp
 
 TEST_CASE("attest: every fault is listed in log order, with entry, path and digest") {
   Node node;
-  node.log.file("/tmp/evil", digest_of("evil")).violation("/var/log/x").file("/bin/good", digest_of("good"));
+  node.log.file("/tmp/evil", digest_of("evil"))
+      .violation("/var/log/x")
+      .file("/bin/good", digest_of("good"));
   node.log.file("boot_aggregate", digest_of("forged"));
   const Appraisal got = node.attest_from({});
-  CHECK(names(got.faults) == Names{"ima.unknown_digest", "ima.violation", "boot.aggregate_mismatch"});
+  CHECK(names(got.faults) ==
+        Names{"ima.unknown_digest", "ima.violation", "boot.aggregate_mismatch"});
   CHECK(got.faults.listed()[0].entry == 2);
   CHECK(got.faults.listed()[0].path == "/tmp/evil");
   CHECK(got.faults.listed()[0].digest == digest_of("evil"));
@@ -107,7 +114,8 @@ TEST_CASE("attest: without golden sets only authenticity and replay are judged")
   node.tpm.set(node.log.pcrs());
   const UntrustedQuote quote = node.tpm.quote(kNonce);
   const AkPublic ak = node.tpm.ak();
-  const Appraisal got = attest({.quote = quote, .ima_log = node.log.bytes()}, {.ak = ak, .nonce = kNonce});
+  const Appraisal got =
+      attest({.quote = quote, .ima_log = node.log.bytes()}, {.ak = ak, .nonce = kNonce});
   CHECK(names(got.faults) == Names{});
   CHECK(got.log->violations == 1);
 }
@@ -142,7 +150,8 @@ TEST_CASE("attest: a firmware log is held against the boot PCRs that the quote c
   const auto faults = [&](ByteView boot_log) {
     const UntrustedQuote quote = tpm.quote(kNonce);
     return names(attest({.quote = quote, .ima_log = log.bytes(), .boot_log = boot_log},
-                        {.ak = ak, .nonce = kNonce}).faults);
+                        {.ak = ak, .nonce = kNonce})
+                     .faults);
   };
   CHECK(faults(evidence.boot_log) == Names{"boot.pcr_mismatch"});
   tpm.pcrs = log.pcrs();
@@ -175,8 +184,11 @@ TEST_CASE("attest: a TPM reset begins a new log, which has to be asked for from 
   after.tpm.set(after.log.pcrs());
   const UntrustedQuote quote = after.tpm.quote(kNonce);
   const AkPublic ak = after.tpm.ak();
-  const Appraisal rest = attest({.quote = quote, .ima_log = {}},
-                                {.ak = ak, .nonce = kNonce, .from = *first.next, .last_clock = first.clock, .golden = &after.golden});
+  const Appraisal rest = attest({.quote = quote, .ima_log = {}}, {.ak = ak,
+                                                                  .nonce = kNonce,
+                                                                  .from = *first.next,
+                                                                  .last_clock = first.clock,
+                                                                  .golden = &after.golden});
   CHECK(rest.ask_again());
   const Appraisal whole = after.attest_from({}, first.clock);
   CHECK_FALSE(whole.ask_again());
@@ -211,16 +223,19 @@ TEST_CASE("attest: evidence of real machines is judged as expected.json says") {
     const UntrustedQuote quote = evidence.quote();
     const auto ak = parse_ak_public(evidence.ak_public);
     REQUIRE(ak.has_value());
-    const Appraisal got = attest({.quote = quote, .ima_log = evidence.ima_log, .boot_log = evidence.boot_log},
-                                 {.ak = *ak, .nonce = evidence.nonce});
+    const Appraisal got =
+        attest({.quote = quote, .ima_log = evidence.ima_log, .boot_log = evidence.boot_log},
+               {.ak = *ak, .nonce = evidence.nonce});
     // Cases about EK certificates are sound evidence otherwise: enrolment judges those.
     const bool ek_case = name.starts_with("p-16") || name.starts_with("p-18");
     const bool accept = ek_case || evidence.expected["verdict"]["must"] == "accept";
-    CHECK_MESSAGE(got.faults.empty() == accept, (got.faults.empty() ? "" : format_fault(got.faults.listed()[0])));
+    CHECK_MESSAGE(got.faults.empty() == accept,
+                  (got.faults.empty() ? "" : format_fault(got.faults.listed()[0])));
     if (!accept) continue;
     REQUIRE(got.log.has_value());
     CHECK(got.log->entries == evidence.expected["log"]["entries"].get<std::uint64_t>());
-    CHECK(got.log->violations == evidence.expected["log"]["violation_entries"].get<std::uint64_t>());
+    CHECK(got.log->violations ==
+          evidence.expected["log"]["violation_entries"].get<std::uint64_t>());
     CHECK(got.log->boot_aggregate_ok == true);
   }
 }
@@ -243,8 +258,9 @@ TEST_CASE("attest: each forgery made of real evidence is refused for its own rea
     const EvidenceCase evidence = load_case(name);
     const UntrustedQuote quote = evidence.quote();
     const AkPublic ak = parse_ak_public(evidence.ak_public).value();
-    const Appraisal got = attest({.quote = quote, .ima_log = evidence.ima_log, .boot_log = evidence.boot_log},
-                                 {.ak = ak, .nonce = evidence.nonce});
+    const Appraisal got =
+        attest({.quote = quote, .ima_log = evidence.ima_log, .boot_log = evidence.boot_log},
+               {.ak = ak, .nonce = evidence.nonce});
     CHECK(names(got.faults) == Names{want});
   }
 }

@@ -37,7 +37,8 @@ TEST_CASE("ImaLogReader: every record of real logs reads as an independent reade
     if (name.starts_with("p-")) continue;
     CAPTURE(name);
     const EvidenceCase evidence = load_case(name);
-    std::istringstream lines{std::string(as_text(read_test_data("evidence/" + name + "/entries.tsv")))};
+    std::istringstream lines{
+        std::string(as_text(read_test_data("evidence/" + name + "/entries.tsv")))};
     std::string line;
     std::getline(lines, line);  // the column names
     ImaLogReader reader(evidence.ima_log);
@@ -80,7 +81,8 @@ TEST_CASE("ImaLogReader: a record that is not its template's is refused for its 
       {"a template name over the limit", with(good, 25, 2), "ima.too_large"},
       {"a template that is not known", one("ima-nx", {d, n}), "ima.unknown_template"},
       {"an empty template name", one("", {d, n}), "ima.unknown_template"},
-      {"a format string with an unknown field", one("d-ng|n-ng|nope", {d, n, {}}), "ima.unknown_template"},
+      {"a format string with an unknown field", one("d-ng|n-ng|nope", {d, n, {}}),
+       "ima.unknown_template"},
       {"a field too many", one("ima-ng", {d, n, {}}), "ima.malformed"},
       {"a field too few", one("ima-sig", {d, n}), "ima.malformed"},
       {"a digest cut short", one("ima-ng", {short_digest, n}), "ima.malformed"},
@@ -118,7 +120,9 @@ TEST_CASE("ImaLogReader: a file digest of an algorithm that is not known is left
 }
 
 TEST_CASE("ImaLogReader: a custom format string is read field by field") {
-  const Bytes log = one("d-ng|n-ng|iuid|igid|imode", {d_ng(digest_of("x")), n_ng("/x"), {1, 0, 0, 0}, {2, 0, 0, 0}, {0xed, 0x81}});
+  const Bytes log =
+      one("d-ng|n-ng|iuid|igid|imode",
+          {d_ng(digest_of("x")), n_ng("/x"), {1, 0, 0, 0}, {2, 0, 0, 0}, {0xed, 0x81}});
   const auto entry = ImaLogReader(log).next();
   REQUIRE(entry.has_value());
   CHECK(entry->find(ImaField::kIuid)->front() == 1);

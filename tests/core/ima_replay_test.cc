@@ -47,7 +47,8 @@ PcrValues tpm_values(const std::string& stem, std::uint64_t& entries) {
     std::string pcr, bank, value, count;
     words >> pcr >> bank >> value >> count;
     if (!pcr.starts_with("pcr")) continue;
-    const PcrSlot slot{*hash_by_name(bank), *PcrIndex::from(static_cast<std::uint32_t>(std::stoul(pcr.substr(3))))};
+    const PcrSlot slot{*hash_by_name(bank),
+                       *PcrIndex::from(static_cast<std::uint32_t>(std::stoul(pcr.substr(3))))};
     out.emplace(slot, *Digest::from(slot.bank, *from_hex(value)));
     entries = std::stoull(count.substr(count.find('=') + 1));
   }
@@ -82,7 +83,8 @@ TEST_CASE("replay_ima_log: entries logged after the quote are a tail, and proven
   CHECK(first->tail_entries() == 1);
 
   const QuotedPcrs later = quoted(log.pcrs());
-  const auto second = replay_ima_log(ByteView(log.bytes()).subspan(first->next().bytes), later, first->next());
+  const auto second =
+      replay_ima_log(ByteView(log.bytes()).subspan(first->next().bytes), later, first->next());
   REQUIRE(second.has_value());
   CHECK(second->first_entry() == 3);
   CHECK(second->size() == 1);
@@ -105,9 +107,12 @@ TEST_CASE("replay_ima_log: a log that the quote does not prove is refused for it
   const std::size_t record = log.bytes().size() / 3;
   const ByteView bytes = log.bytes();
   Bytes without_middle(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(record));
-  without_middle.insert(without_middle.end(), bytes.begin() + static_cast<std::ptrdiff_t>(2 * record), bytes.end());
+  without_middle.insert(without_middle.end(),
+                        bytes.begin() + static_cast<std::ptrdiff_t>(2 * record), bytes.end());
   ImaBuilder swapped;
-  swapped.file("/bin/b", digest_of("b")).file("/bin/a", digest_of("a")).file("/bin/c", digest_of("c"));
+  swapped.file("/bin/b", digest_of("b"))
+      .file("/bin/a", digest_of("a"))
+      .file("/bin/c", digest_of("c"));
   ImaBuilder other_pcr = three_files();
   other_pcr.record(PcrIndex::of<11>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
   ImaBuilder boot_pcr = three_files();
@@ -121,7 +126,8 @@ TEST_CASE("replay_ima_log: a log that the quote does not prove is refused for it
   CHECK(replay_fault(bytes.first(record), proof) == "ima.pcr_mismatch");
   CHECK(replay_fault({}, proof) == "ima.pcr_mismatch");
   CHECK(replay_fault(edited(log.bytes(), 4, 0x77), proof) == "ima.template_digest_mismatch");
-  CHECK(replay_fault(edited(log.bytes(), log.bytes().size() - 2, 'x'), proof) == "ima.template_digest_mismatch");
+  CHECK(replay_fault(edited(log.bytes(), log.bytes().size() - 2, 'x'), proof) ==
+        "ima.template_digest_mismatch");
   CHECK(replay_fault(bytes.first(bytes.size() - 1), proof) == "ima.malformed");
   CHECK(replay_fault(other_pcr.bytes(), proof) == "ima.pcr_not_quoted");
   CHECK(replay_fault({}, quoted(longer.pcrs()), at_end) == "ima.log_truncated");
@@ -165,7 +171,8 @@ TEST_CASE("replay_ima_log: every quoted bank has to agree, by its own digests or
   Hasher sha384(HashAlg::kSha384);
   Digest running = Digest::zero(HashAlg::kSha384);
   for (ImaLogReader reader(log.bytes()); !reader.at_end();) {
-    running = extend(sha384, running, *Digest::padded(HashAlg::kSha384, reader.next()->header_digest));
+    running =
+        extend(sha384, running, *Digest::padded(HashAlg::kSha384, reader.next()->header_digest));
   }
   padded.insert_or_assign({HashAlg::kSha384, kImaPcr}, running);
   CHECK(replay_ima_log(log.bytes(), quoted(padded), {})->size() == 3);
@@ -178,9 +185,9 @@ TEST_CASE("replay_ima_log: every quoted bank has to agree, by its own digests or
 }
 
 TEST_CASE("replay_ima_log: logs of real kernels lead to what the TPM reported, in every bank") {
-  for (const std::string stem : {"out2", "out3", "out4", "out7", "out8", "out9pm", "out9pms",
-                                 "outt-ima", "outt-ima-sig", "outt-ima-sigv2", "outt-ima-modsig",
-                                 "outt-evm-sig"}) {
+  for (const std::string stem :
+       {"out2", "out3", "out4", "out7", "out8", "out9pm", "out9pms", "outt-ima", "outt-ima-sig",
+        "outt-ima-sigv2", "outt-ima-modsig", "outt-evm-sig"}) {
     CAPTURE(stem);
     std::uint64_t entries = 0;
     const PcrValues values = tpm_values(stem, entries);
@@ -203,12 +210,16 @@ TEST_CASE("replay_ima_log: evidence of real machines is proven as far as expecte
     const auto got = replay_ima_log(evidence.ima_log, *proof, {});
     REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
     CHECK(got->size() == covers.get<std::uint64_t>());
-    CHECK(got->size() + got->tail_entries() == evidence.expected["log"]["entries"].get<std::uint64_t>());
+    CHECK(got->size() + got->tail_entries() ==
+          evidence.expected["log"]["entries"].get<std::uint64_t>());
   }
 }
 
-TEST_CASE("replay_ima_log: every truncation and every flipped bit of a real log is a fault or a named violation") {
-  for (const std::string name : {"k-reboot-1", "c-legacy-ima", "b-ima-ngv2", "i-evm-sig", "h-imabuf"}) {
+TEST_CASE(
+    "replay_ima_log: every truncation and every flipped bit of a real log is a fault or a named "
+    "violation") {
+  for (const std::string name :
+       {"k-reboot-1", "c-legacy-ima", "b-ima-ngv2", "i-evm-sig", "h-imabuf"}) {
     CAPTURE(name);
     const EvidenceCase evidence = load_case(name);
     const QuotedPcrs proof = evidence.quoted().value();

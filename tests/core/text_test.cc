@@ -17,12 +17,14 @@ TEST_CASE("escape_bytes: what a terminal, a log line or a reader could be misled
       {std::string("a\0b", 3), "a\\x00b"},
       {"\xff\xfe", "\\xff\\xfe"},
       {"\xc3\xa9t\xc3\xa9", "\xc3\xa9t\xc3\xa9"},  // é is printable
-      {"\xc2\x9b", "\\xc2\\x9b"},                    // a C1 control
-      {"\xe2\x80\xae" "gpj", "\\xe2\\x80\\xaegpj"},   // right-to-left override
-      {"\xe2\x80\x8b", "\\xe2\\x80\\x8b"},            // zero-width space
+      {"\xc2\x9b", "\\xc2\\x9b"},                  // a C1 control
+      {"\xe2\x80\xae"
+       "gpj",
+       "\\xe2\\x80\\xaegpj"},                        // right-to-left override
+      {"\xe2\x80\x8b", "\\xe2\\x80\\x8b"},           // zero-width space
       {"\xc0\xaf", "\\xc0\\xaf"},                    // overlong
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},            // surrogate
-      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},    // over U+10FFFF
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},           // surrogate
+      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},  // over U+10FFFF
       {"\xe2\x82", "\\xe2\\x82"},                    // cut short
   };
   for (const auto& [bytes, want] : rows) CHECK(escape_bytes(bytes) == want);
@@ -32,10 +34,12 @@ TEST_CASE("unescape_bytes: gives back what escape_bytes took, for any bytes") {
   std::mt19937 random(7);
   for (int i = 0; i < 5000; ++i) {
     std::string bytes(random() % 40, '\0');
-    for (char& c : bytes) c = static_cast<char>(random() % 3 == 0 ? random() : "\\x0a\xc3\xa9/"[random() % 7]);
+    for (char& c : bytes)
+      c = static_cast<char>(random() % 3 == 0 ? random() : "\\x0a\xc3\xa9/"[random() % 7]);
     const std::string escaped = escape_bytes(bytes);
     CHECK(unescape_bytes(escaped) == bytes);
-    CHECK(std::ranges::none_of(escaped, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }));
+    CHECK(std::ranges::none_of(
+        escaped, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }));
   }
 }
 
@@ -43,14 +47,17 @@ TEST_CASE("shorten: cuts between escaped characters and says so") {
   CHECK(shorten("abc", 3) == "abc");
   CHECK(shorten("abcdefgh", 6) == "abc…");
   CHECK(shorten("ab\\x0acdef", 8) == "ab…");
-  CHECK(shorten("ab\xc3\xa9" "defgh", 6) == "ab…");
+  CHECK(shorten("ab\xc3\xa9"
+                "defgh",
+                6) == "ab…");
 }
 
 TEST_CASE("from_hex and to_hex: agree, and refuse everything else") {
   CHECK(from_hex("00fFA1") == Bytes{0, 0xff, 0xa1});
   CHECK(to_hex(Bytes{0, 0xff, 0xa1}) == "00ffa1");
   CHECK(from_hex("")->empty());
-  for (const std::string bad : {"0", "0g", "0x", " 00", "00 "}) CHECK_FALSE(from_hex(bad).has_value());
+  for (const std::string bad : {"0", "0g", "0x", " 00", "00 "})
+    CHECK_FALSE(from_hex(bad).has_value());
 }
 
 TEST_CASE("from_base64 and to_base64: agree, and refuse everything else") {

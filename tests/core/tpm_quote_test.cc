@@ -64,35 +64,106 @@ TEST_CASE("verify_quote: everything that is not the TPM's answer is refused for 
     FaultId want;
   };
   const Row rows[] = {
-      {"an oversized attest", tpm, edited(tpm, [](auto& q) { q.attest.resize(1025); }), FaultId::kQuoteTooLarge},
-      {"an oversized signature", tpm, edited(tpm, [](auto& q) { q.signature.resize(2049); }), FaultId::kQuoteTooLarge},
-      {"an empty signature", tpm, edited(tpm, [](auto& q) { q.signature.clear(); }), FaultId::kQuoteMalformed},
-      {"bytes after the signature", tpm, edited(tpm, [](auto& q) { q.signature.push_back(0); }), FaultId::kQuoteMalformed},
-      {"an unknown signature scheme", tpm, edited(tpm, [](auto& q) { q.signature = {0, 0x1a, 0, 0x0b, 0, 0, 0, 0}; }), FaultId::kQuoteUnsupported},
-      {"a null signature", tpm, edited(tpm, [](auto& q) { q.signature = {0, 0x10}; }), FaultId::kQuoteUnsupported},
-      {"a hash that is not the key's", tpm, edited(tpm, [](auto& q) { q.signature[3] = 0x0c; }), FaultId::kQuoteSchemeMismatch},
-      {"RSA for an ECC key", tpm, edited(tpm, [](auto& q) { q.signature = {0, 0x14, 0, 0x0b, 0, 1, 7}; }), FaultId::kQuoteSchemeMismatch},
+      {"an oversized attest", tpm, edited(tpm, [](auto& q) { q.attest.resize(1025); }),
+       FaultId::kQuoteTooLarge},
+      {"an oversized signature", tpm, edited(tpm, [](auto& q) { q.signature.resize(2049); }),
+       FaultId::kQuoteTooLarge},
+      {"an empty signature", tpm, edited(tpm, [](auto& q) { q.signature.clear(); }),
+       FaultId::kQuoteMalformed},
+      {"bytes after the signature", tpm, edited(tpm, [](auto& q) { q.signature.push_back(0); }),
+       FaultId::kQuoteMalformed},
+      {"an unknown signature scheme", tpm,
+       edited(tpm, [](auto& q) { q.signature = {0, 0x1a, 0, 0x0b, 0, 0, 0, 0}; }),
+       FaultId::kQuoteUnsupported},
+      {"a null signature", tpm,
+       edited(tpm,
+              [](auto& q) {
+                q.signature = {0, 0x10};
+              }),
+       FaultId::kQuoteUnsupported},
+      {"a hash that is not the key's", tpm, edited(tpm, [](auto& q) { q.signature[3] = 0x0c; }),
+       FaultId::kQuoteSchemeMismatch},
+      {"RSA for an ECC key", tpm,
+       edited(tpm, [](auto& q) { q.signature = {0, 0x14, 0, 0x0b, 0, 1, 7}; }),
+       FaultId::kQuoteSchemeMismatch},
       {"another machine's quote", tpm, stranger.quote(kNonce), FaultId::kQuoteBadSignature},
-      {"an attest changed after signing", tpm, edited(tpm, [](auto& q) { q.attest.back() ^= 1; }), FaultId::kQuoteBadSignature},
-      {"a zero signature", tpm, edited(tpm, [](auto& q) { std::fill(q.signature.begin() + 6, q.signature.begin() + 38, std::uint8_t{0}); }), FaultId::kQuoteBadSignature},
-      {"signed data that no TPM generated", tpm, tpm.sign_bytes(Bytes(64)), FaultId::kQuoteNotAQuote},
+      {"an attest changed after signing", tpm, edited(tpm, [](auto& q) { q.attest.back() ^= 1; }),
+       FaultId::kQuoteBadSignature},
+      {"a zero signature", tpm,
+       edited(tpm,
+              [](auto& q) {
+                std::fill(q.signature.begin() + 6, q.signature.begin() + 38, std::uint8_t{0});
+              }),
+       FaultId::kQuoteBadSignature},
+      {"signed data that no TPM generated", tpm, tpm.sign_bytes(Bytes(64)),
+       FaultId::kQuoteNotAQuote},
       {"signed data shorter than a magic", tpm, tpm.sign_bytes(Bytes(3)), FaultId::kQuoteNotAQuote},
-      {"signed bytes after the attest", tpm, tpm.sign_bytes([&] { Bytes b = tpm.quote(kNonce).attest; b.push_back(0); return b; }()), FaultId::kQuoteMalformed},
-      {"a TPM2_GetTime attest", tpm, tpm.quote(kNonce, [](auto& a) { a.type = TPM2_ST_ATTEST_TIME; }), FaultId::kQuoteNotAQuote},
+      {"signed bytes after the attest", tpm, tpm.sign_bytes([&] {
+         Bytes b = tpm.quote(kNonce).attest;
+         b.push_back(0);
+         return b;
+       }()),
+       FaultId::kQuoteMalformed},
+      {"a TPM2_GetTime attest", tpm,
+       tpm.quote(kNonce, [](auto& a) { a.type = TPM2_ST_ATTEST_TIME; }), FaultId::kQuoteNotAQuote},
       {"a replayed quote", tpm, tpm.quote(nonce_of(9)), FaultId::kQuoteNonceMismatch},
-      {"a quote without nonce", tpm, tpm.quote(kNonce, [](auto& a) { a.extraData.size = 0; }), FaultId::kQuoteNonceMismatch},
-      {"a nonce that is a prefix of ours", tpm, tpm.quote(kNonce, [](auto& a) { a.extraData.size = 31; }), FaultId::kQuoteNonceMismatch},
-      {"a bank that is not known", tpm, tpm.quote(kNonce, [](auto& a) { a.attested.quote.pcrSelect.pcrSelections[0].hash = TPM2_ALG_SM3_256; }), FaultId::kQuoteUnsupported},
-      {"a PCR over 23", tpm, tpm.quote(kNonce, [](auto& a) { auto& s = a.attested.quote.pcrSelect.pcrSelections[0]; s.sizeofSelect = 4; s.pcrSelect[3] = 1; }), FaultId::kQuoteUnsupported},
-      {"a bank selected twice", tpm, tpm.quote(kNonce, [](auto& a) { auto& l = a.attested.quote.pcrSelect; l.pcrSelections[l.count++] = l.pcrSelections[0]; }), FaultId::kQuoteSelectionMismatch},
-      {"a value for a PCR that is not quoted", tpm, edited(tpm, [](auto& q) { q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("x")); }), FaultId::kQuoteSelectionMismatch},
-      {"a quoted PCR without a value", tpm, edited(tpm, [](auto& q) { q.pcrs.erase({HashAlg::kSha256, PcrIndex::of<3>()}); }), FaultId::kQuoteSelectionMismatch},
-      {"a value of another PCR in its place", tpm, edited(tpm, [](auto& q) { q.pcrs.erase({HashAlg::kSha256, PcrIndex::of<3>()}); q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("x")); }), FaultId::kQuoteSelectionMismatch},
-      {"another value than the signed one", tpm, edited(tpm, [](auto& q) { q.pcrs.insert_or_assign({HashAlg::kSha256, kImaPcr}, digest_of("x")); }), FaultId::kQuotePcrDigestMismatch},
-      {"no PCR digest", tpm, tpm.quote(kNonce, [](auto& a) { a.attested.quote.pcrDigest.size = 0; }), FaultId::kQuotePcrDigestMismatch},
-      {"a quote without the IMA PCR", without_ima, without_ima.quote(kNonce), FaultId::kQuoteImaPcrMissing},
+      {"a quote without nonce", tpm, tpm.quote(kNonce, [](auto& a) { a.extraData.size = 0; }),
+       FaultId::kQuoteNonceMismatch},
+      {"a nonce that is a prefix of ours", tpm,
+       tpm.quote(kNonce, [](auto& a) { a.extraData.size = 31; }), FaultId::kQuoteNonceMismatch},
+      {"a bank that is not known", tpm,
+       tpm.quote(
+           kNonce,
+           [](auto& a) { a.attested.quote.pcrSelect.pcrSelections[0].hash = TPM2_ALG_SM3_256; }),
+       FaultId::kQuoteUnsupported},
+      {"a PCR over 23", tpm,
+       tpm.quote(kNonce,
+                 [](auto& a) {
+                   auto& s = a.attested.quote.pcrSelect.pcrSelections[0];
+                   s.sizeofSelect = 4;
+                   s.pcrSelect[3] = 1;
+                 }),
+       FaultId::kQuoteUnsupported},
+      {"a bank selected twice", tpm,
+       tpm.quote(kNonce,
+                 [](auto& a) {
+                   auto& l = a.attested.quote.pcrSelect;
+                   l.pcrSelections[l.count++] = l.pcrSelections[0];
+                 }),
+       FaultId::kQuoteSelectionMismatch},
+      {"a value for a PCR that is not quoted", tpm,
+       edited(tpm,
+              [](auto& q) {
+                q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("x"));
+              }),
+       FaultId::kQuoteSelectionMismatch},
+      {"a quoted PCR without a value", tpm,
+       edited(tpm,
+              [](auto& q) {
+                q.pcrs.erase({HashAlg::kSha256, PcrIndex::of<3>()});
+              }),
+       FaultId::kQuoteSelectionMismatch},
+      {"a value of another PCR in its place", tpm,
+       edited(tpm,
+              [](auto& q) {
+                q.pcrs.erase({HashAlg::kSha256, PcrIndex::of<3>()});
+                q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("x"));
+              }),
+       FaultId::kQuoteSelectionMismatch},
+      {"another value than the signed one", tpm,
+       edited(tpm,
+              [](auto& q) {
+                q.pcrs.insert_or_assign({HashAlg::kSha256, kImaPcr}, digest_of("x"));
+              }),
+       FaultId::kQuotePcrDigestMismatch},
+      {"no PCR digest", tpm,
+       tpm.quote(kNonce, [](auto& a) { a.attested.quote.pcrDigest.size = 0; }),
+       FaultId::kQuotePcrDigestMismatch},
+      {"a quote without the IMA PCR", without_ima, without_ima.quote(kNonce),
+       FaultId::kQuoteImaPcrMissing},
       {"a quote over no PCRs", no_pcrs, no_pcrs.quote(kNonce), FaultId::kQuoteImaPcrMissing},
-      {"the IMA PCR in the SHA-1 bank only", sha1_only, sha1_only.quote(kNonce), FaultId::kQuoteSha1Refused},
+      {"the IMA PCR in the SHA-1 bank only", sha1_only, sha1_only.quote(kNonce),
+       FaultId::kQuoteSha1Refused},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -134,10 +205,12 @@ TEST_CASE("verify_quote: an RSASSA signature is not an RSAPSS one, whatever it i
   UntrustedQuote quote{case_file("rsa2048-rsassa-sha256", ".msg"),
                        case_file("rsa2048-rsassa-sha256", ".sig"), evidence.pcrs};
   quote.signature[1] = 0x16;
-  const auto by_key = verify_quote(quote, *parse_ak_public(case_file("rsa2048-rsassa-sha256", ".ak.pub")), evidence.nonce, {});
+  const auto by_key = verify_quote(
+      quote, *parse_ak_public(case_file("rsa2048-rsassa-sha256", ".ak.pub")), evidence.nonce, {});
   REQUIRE_FALSE(by_key.has_value());
   CHECK(by_key.error().id == FaultId::kQuoteSchemeMismatch);
-  const auto by_pem = verify_quote(quote, *parse_ak_public(case_file("rsa2048-rsassa-sha256", ".ak.pem")), evidence.nonce, {});
+  const auto by_pem = verify_quote(
+      quote, *parse_ak_public(case_file("rsa2048-rsassa-sha256", ".ak.pem")), evidence.nonce, {});
   REQUIRE_FALSE(by_pem.has_value());
   CHECK(by_pem.error().id == FaultId::kQuoteBadSignature);
 }
@@ -170,7 +243,9 @@ TEST_CASE("parse_ak_public: a TPM2B_PUBLIC and a PEM of one key have one fingerp
   CHECK_FALSE(pem->tpm_bound());
 }
 
-TEST_CASE("parse_ak_public: a key that could sign anything, or is no key, is refused for its own reason") {
+TEST_CASE(
+    "parse_ak_public: a key that could sign anything, or is no key, is refused for its own "
+    "reason") {
   const FakeTpm tpm;
   const auto without = [&](TPMA_OBJECT attribute) {
     return tpm.ak_public([&](auto& area) { area.objectAttributes &= ~attribute; });
@@ -189,18 +264,33 @@ TEST_CASE("parse_ak_public: a key that could sign anything, or is no key, is ref
       {"over 4 KiB", Bytes(4097), FaultId::kAkMalformed},
       {"a byte after the TPM2B_PUBLIC", with_bytes_after(tpm.ak_public()), FaultId::kAkMalformed},
       {"a byte after the PEM", with_bytes_after(tpm.ak_pem()), FaultId::kAkMalformed},
-      {"a PEM that is cut", [&] { Bytes b = tpm.ak_pem(); b.resize(60); return b; }(), FaultId::kAkMalformed},
-      {"a point that is not on the curve", tpm.ak_public([](auto& a) { a.unique.ecc.x.buffer[0] ^= 1; }), FaultId::kAkMalformed},
-      {"a curve that is not accepted", tpm.ak_public([](auto& a) { a.parameters.eccDetail.curveID = TPM2_ECC_NIST_P224; }), FaultId::kAkUnsupported},
-      {"no fixed scheme", tpm.ak_public([](auto& a) { a.parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL; }), FaultId::kAkUnsupported},
-      {"ECDAA", tpm.ak_public([](auto& a) { a.parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDAA; }), FaultId::kAkUnsupported},
+      {"a PEM that is cut",
+       [&] {
+         Bytes b = tpm.ak_pem();
+         b.resize(60);
+         return b;
+       }(),
+       FaultId::kAkMalformed},
+      {"a point that is not on the curve",
+       tpm.ak_public([](auto& a) { a.unique.ecc.x.buffer[0] ^= 1; }), FaultId::kAkMalformed},
+      {"a curve that is not accepted",
+       tpm.ak_public([](auto& a) { a.parameters.eccDetail.curveID = TPM2_ECC_NIST_P224; }),
+       FaultId::kAkUnsupported},
+      {"no fixed scheme",
+       tpm.ak_public([](auto& a) { a.parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL; }),
+       FaultId::kAkUnsupported},
+      {"ECDAA",
+       tpm.ak_public([](auto& a) { a.parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDAA; }),
+       FaultId::kAkUnsupported},
       {"not restricted", without(TPMA_OBJECT_RESTRICTED), FaultId::kAkAttributes},
       {"not a signing key", without(TPMA_OBJECT_SIGN_ENCRYPT), FaultId::kAkAttributes},
       {"not bound to its TPM", without(TPMA_OBJECT_FIXEDTPM), FaultId::kAkAttributes},
       {"not bound to its parent", without(TPMA_OBJECT_FIXEDPARENT), FaultId::kAkAttributes},
       {"made outside the TPM", without(TPMA_OBJECT_SENSITIVEDATAORIGIN), FaultId::kAkAttributes},
-      {"may decrypt", tpm.ak_public([](auto& a) { a.objectAttributes |= TPMA_OBJECT_DECRYPT; }), FaultId::kAkAttributes},
-      {"a real TPM's unrestricted key", case_file("unrestricted", ".ak.pub"), FaultId::kAkAttributes},
+      {"may decrypt", tpm.ak_public([](auto& a) { a.objectAttributes |= TPMA_OBJECT_DECRYPT; }),
+       FaultId::kAkAttributes},
+      {"a real TPM's unrestricted key", case_file("unrestricted", ".ak.pub"),
+       FaultId::kAkAttributes},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -77,7 +77,8 @@ TEST_CASE("decide: an answer that proves nothing is no answer") {
   }
 }
 
-TEST_CASE("expire: silence makes a node stale by the clock alone, after the deadline and not before") {
+TEST_CASE(
+    "expire: silence makes a node stale by the clock alone, after the deadline and not before") {
   const Standing good = decide({}, proven(), kNow);
   CHECK(expire(good, kNow, 90s, kNow + 90s).state == NodeState::kTrusted);
   const Standing stale = expire(good, kNow, 90s, kNow + 90s + 1ms);
@@ -106,7 +107,8 @@ TEST_CASE("restore: a verdict that expired while nobody watched is no longer gre
   CHECK(restore(bad, 90s, kNow + 10h).state == NodeState::kCompromised);
 }
 
-TEST_CASE("fault_name: every id has its own dotted lower-case name, and the name gives the id back") {
+TEST_CASE(
+    "fault_name: every id has its own dotted lower-case name, and the name gives the id back") {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < fault_count(); ++i) {
     const auto id = static_cast<FaultId>(i);
@@ -114,7 +116,9 @@ TEST_CASE("fault_name: every id has its own dotted lower-case name, and the name
     CAPTURE(name);
     CHECK(seen.insert(name).second);
     CHECK(name.find('.') != std::string::npos);
-    CHECK(std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_'; }));
+    CHECK(std::ranges::all_of(name, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
+    }));
     CHECK(fault_by_name(name) == id);
     CHECK_FALSE(fault_meaning(id).empty());
   }

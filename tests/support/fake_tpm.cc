@@ -11,10 +11,14 @@ namespace {
 
 TPM2_ALG_ID tpm_id(HashAlg alg) {
   switch (alg) {
-    case HashAlg::kSha1: return TPM2_ALG_SHA1;
-    case HashAlg::kSha256: return TPM2_ALG_SHA256;
-    case HashAlg::kSha384: return TPM2_ALG_SHA384;
-    case HashAlg::kSha512: return TPM2_ALG_SHA512;
+    case HashAlg::kSha1:
+      return TPM2_ALG_SHA1;
+    case HashAlg::kSha256:
+      return TPM2_ALG_SHA256;
+    case HashAlg::kSha384:
+      return TPM2_ALG_SHA384;
+    case HashAlg::kSha512:
+      return TPM2_ALG_SHA512;
   }
   return TPM2_ALG_NULL;
 }
@@ -32,7 +36,8 @@ Bytes select(const PcrValues& pcrs, TPML_PCR_SELECTION& list) {
   Bytes all;
   for (const auto& [slot, value] : pcrs) {
     if (list.count == 0 || list.pcrSelections[list.count - 1].hash != tpm_id(slot.bank)) {
-      list.pcrSelections[list.count++] = {.hash = tpm_id(slot.bank), .sizeofSelect = 3, .pcrSelect = {}};
+      list.pcrSelections[list.count++] = {
+          .hash = tpm_id(slot.bank), .sizeofSelect = 3, .pcrSelect = {}};
     }
     std::uint8_t& bits = list.pcrSelections[list.count - 1].pcrSelect[slot.index.value() / 8];
     bits = static_cast<std::uint8_t>(bits | 1 << (slot.index.value() % 8));
@@ -73,7 +78,9 @@ Bytes FakeTpm::ak_public(const std::function<void(TPMT_PUBLIC&)>& tamper) const 
   return bytes;
 }
 
-AkPublic FakeTpm::ak() const { return parse_ak_public(ak_public()).value(); }
+AkPublic FakeTpm::ak() const {
+  return parse_ak_public(ak_public()).value();
+}
 
 Bytes FakeTpm::ak_pem() const {
   const openssl::Bio bio(BIO_new(BIO_s_mem()));
@@ -127,12 +134,14 @@ UntrustedQuote FakeTpm::sign_bytes(Bytes attest) const {
   BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), ecc.signatureS.buffer, 32);
   out.signature.resize(sizeof signature);
   std::size_t size = 0;
-  ASSAY_CHECK(Tss2_MU_TPMT_SIGNATURE_Marshal(&signature, out.signature.data(),
-                                             out.signature.size(), &size) == TSS2_RC_SUCCESS);
+  ASSAY_CHECK(Tss2_MU_TPMT_SIGNATURE_Marshal(&signature, out.signature.data(), out.signature.size(),
+                                             &size) == TSS2_RC_SUCCESS);
   out.signature.resize(size);
   return out;
 }
 
-Nonce nonce_of(std::uint8_t value) { return *Nonce::from(Bytes(kNonceSize, value)); }
+Nonce nonce_of(std::uint8_t value) {
+  return *Nonce::from(Bytes(kNonceSize, value));
+}
 
 }  // namespace assay::testing

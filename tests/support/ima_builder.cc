@@ -8,7 +8,9 @@ void put_u32(Bytes& out, std::size_t value) {
     out.push_back(static_cast<std::uint8_t>(value >> shift & 0xff));
 }
 
-void put(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void put(Bytes& out, ByteView bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 void put_sized(Bytes& out, ByteView bytes) {
   put_u32(out, bytes.size());
@@ -52,10 +54,11 @@ ImaBuilder& ImaBuilder::boot_aggregate(const PcrValues& pcrs) {
 
 void ImaBuilder::append(PcrIndex pcr, std::string_view name, const Bytes& data, bool violation) {
   put_u32(bytes_, pcr.value());
-  put(bytes_, violation ? Bytes(20, 0) : [&] {
-    const Digest sha1 = hash(HashAlg::kSha1, data);
-    return Bytes(sha1.bytes().begin(), sha1.bytes().end());
-  }());
+  put(
+      bytes_, violation ? Bytes(20, 0) : [&] {
+        const Digest sha1 = hash(HashAlg::kSha1, data);
+        return Bytes(sha1.bytes().begin(), sha1.bytes().end());
+      }());
   put_sized(bytes_, as_bytes(name));
   put_sized(bytes_, data);
   ++entries_;
@@ -85,6 +88,8 @@ Bytes n_ng(std::string_view name) {
   return out;
 }
 
-Digest digest_of(std::string_view text) { return hash(HashAlg::kSha256, as_bytes(text)); }
+Digest digest_of(std::string_view text) {
+  return hash(HashAlg::kSha256, as_bytes(text));
+}
 
 }  // namespace assay::testing

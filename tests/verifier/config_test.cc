@@ -69,7 +69,8 @@ TEST_CASE("load_config: what is wrong is named with its line and what would be r
       {"limits: {log_mib: -1}\n", "write a whole number from 1 to 4096"},
       {"webhooks: {}\n", "line 3: webhooks: has to be a list"},
       {"webhooks: [{name: a, url: u}]\n", "name, url and secret_file are required"},
-      {"webhooks: [{name: a, url: u, secret_file: s}, {name: a, url: u, secret_file: s}]\n", "name 'a' twice"},
+      {"webhooks: [{name: a, url: u, secret_file: s}, {name: a, url: u, secret_file: s}]\n",
+       "name 'a' twice"},
       {"a: [\n", "is not YAML"},
   };
   for (const auto& [text, want] : rows) {
@@ -82,7 +83,8 @@ TEST_CASE("load_config: what is wrong is named with its line and what would be r
   }
 }
 
-TEST_CASE("load_config: a required key that is missing is named, and a missing file is another fault") {
+TEST_CASE(
+    "load_config: a required key that is missing is named, and a missing file is another fault") {
   const TempDir dir;
   const auto got = load_config(dir.write("x.yaml", "interval: 30s\n"));
   REQUIRE_FALSE(got.has_value());

@@ -28,25 +28,35 @@ class RecordingLink final : public AgentLink {
   };
 
   void send(std::uint64_t id, const Challenge& challenge) override {
-    note([&] { challenges.push_back({id, challenge}); });
+    note([&] { challenges_.push_back({id, challenge}); });
   }
   void send(const AttemptOutcome& outcome) override {
-    note([&] { outcomes.push_back(outcome); });
+    note([&] { outcomes_.push_back(outcome); });
   }
   void close(const Fault& reason) override {
-    note([&] { closed.push_back(reason); });
+    note([&] { closed_.push_back(reason); });
   }
 
   bool wait_for_outcomes(std::size_t count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 20s, [&] { return outcomes.size() >= count; });
+    return changed_.wait_for(lock, 20s, [&] { return outcomes_.size() >= count; });
   }
 
-  std::vector<Sent> challenges;
-  std::vector<AttemptOutcome> outcomes;
-  std::vector<Fault> closed;
+  std::vector<Sent> challenges() { return copy(challenges_); }
+  std::vector<AttemptOutcome> outcomes() { return copy(outcomes_); }
+  std::vector<Fault> closed() { return copy(closed_); }
+
+  bool wait_for_close() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 20s, [&] { return !closed_.empty(); });
+  }
 
  private:
+  template <typename T>
+  std::vector<T> copy(const std::vector<T>& from) {
+    const std::scoped_lock lock(mutex_);
+    return from;
+  }
   template <typename Change>
   void note(const Change& change) {
     {
@@ -57,6 +67,9 @@ class RecordingLink final : public AgentLink {
   }
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<Sent> challenges_;
+  std::vector<AttemptOutcome> outcomes_;
+  std::vector<Fault> closed_;
 };
 
 class CountingSink final : public AttemptSink {
@@ -113,14 +126,14 @@ struct Agent {
 
   // Answers the newest challenge with `log`, or with what is asked for, and waits for its outcome.
   std::string answer(std::optional<Bytes> log = {}) {
-    const auto& [id, challenge] = link.challenges.back();
-    const std::size_t before = link.outcomes.size();
+    const auto [id, challenge] = link.challenges().back();
+    const std::size_t before = link.outcomes().size();
     const Bytes part = log ? *log : node.log_from(challenge.first_byte);
     REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
     if (!part.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, part).has_value());
     REQUIRE(world.sessions.on_end(stream, id, part.size()).has_value());
     REQUIRE(link.wait_for_outcomes(before + 1));
-    return std::string(node_state_name(link.outcomes.back().state));
+    return std::string(node_state_name(link.outcomes().back().state));
   }
 
   // Lets the interval pass, and answers the challenge that it brings.
@@ -154,7 +167,8 @@ struct EnrolledNode : SimulatedNode {
 
 }  // namespace
 
-TEST_CASE("Sessions: a node that runs golden files only becomes trusted, and stays so by new evidence") {
+TEST_CASE(
+    "Sessions: a node that runs golden files only becomes trusted, and stays so by new evidence") {
   World world;
   EnrolledNode node(world);
   node.run("/bin/good", "good");
@@ -162,16 +176,17 @@ TEST_CASE("Sessions: a node that runs golden files only becomes trusted, and sta
   REQUIRE(agent.hello().has_value());
   CHECK(state_of(world, "n1") == "unknown");
   world.sessions.tick();
-  REQUIRE(agent.link.challenges.size() == 1);
-  CHECK(agent.link.challenges[0].challenge.first_entry == 0);
+  REQUIRE(agent.link.challenges().size() == 1);
+  CHECK(agent.link.challenges()[0].challenge.first_entry == 0);
   CHECK(agent.answer() == "trusted");
   CHECK(agent.next_answer() == "trusted");
-  CHECK(agent.link.challenges[1].challenge.first_entry == 2);
+  CHECK(agent.link.challenges()[1].challenge.first_entry == 2);
   CHECK(world.ledger.node("n1")->checkpoint.entries == 2);
   CHECK(world.sessions.connected(world.ledger.node("n1")->id));
 }
 
-TEST_CASE("Sessions: an unknown file compromises once, and its violation stays open until acknowledged") {
+TEST_CASE(
+    "Sessions: an unknown file compromises once, and its violation stays open until acknowledged") {
   World world;
   EnrolledNode node(world);
   Agent agent(world, node);
@@ -180,7 +195,7 @@ TEST_CASE("Sessions: an unknown file compromises once, and its violation stays o
   CHECK(agent.answer() == "trusted");
   node.run("/tmp/evil", "evil");
   CHECK(agent.next_answer() == "compromised");
-  CHECK(agent.link.outcomes.back().first_fault == "ima.unknown_digest");
+  CHECK(agent.link.outcomes().back().first_fault == "ima.unknown_digest");
   CHECK(agent.next_answer() == "compromised");
   CHECK(world.store.violations({})->size() == 1);
   CHECK(world.store.violations({})->at(0).fault.path == "/tmp/evil");
@@ -197,7 +212,7 @@ TEST_CASE("Sessions: no nonce is used twice") {
   agent.answer();
   for (int i = 0; i < 5; ++i) agent.next_answer();
   std::set<std::string> nonces;
-  for (const auto& sent : agent.link.challenges) {
+  for (const auto& sent : agent.link.challenges()) {
     const ByteView nonce = sent.challenge.nonce.bytes();
     CHECK(nonce.size() == 32);
     CHECK(nonces.insert(to_hex(nonce)).second);
@@ -213,10 +228,10 @@ TEST_CASE("Sessions: a hint brings the challenge forward, but not closer than th
   agent.answer();
   REQUIRE(world.sessions.on_hint(agent.stream).has_value());
   world.sessions.tick();
-  CHECK(agent.link.challenges.size() == 1);
+  CHECK(agent.link.challenges().size() == 1);
   world.clock.advance(250ms);
   world.sessions.tick();
-  CHECK(agent.link.challenges.size() == 2);
+  CHECK(agent.link.challenges().size() == 2);
 }
 
 TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
@@ -231,13 +246,13 @@ TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
   node.reboot();
   world.clock.advance(30s);
   world.sessions.tick();
-  const auto asked = agent.link.challenges.size();
-  const auto& [id, challenge] = agent.link.challenges.back();
+  const auto asked = agent.link.challenges().size();
+  const auto [id, challenge] = agent.link.challenges().back();
   CHECK(challenge.first_entry == 2);
   REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge.nonce)).has_value());
   REQUIRE(world.sessions.on_end(agent.stream, id, 0).has_value());
-  CHECK(tick_until(world, [&] { return agent.link.challenges.size() > asked; }));
-  CHECK(agent.link.challenges.back().challenge.first_entry == 0);
+  CHECK(tick_until(world, [&] { return agent.link.challenges().size() > asked; }));
+  CHECK(agent.link.challenges().back().challenge.first_entry == 0);
   CHECK(agent.answer() == "trusted");
   CHECK(world.ledger.node("n1")->boot == 1);
   CHECK(world.ledger.node("n1")->open_violations == 0);
@@ -255,10 +270,11 @@ TEST_CASE("Sessions: a log shorter than the checkpoint is tampering") {
   world.clock.advance(30s);
   world.sessions.tick();
   CHECK(agent.answer(Bytes{}) == "compromised");
-  CHECK(agent.link.outcomes.back().first_fault == "ima.log_truncated");
+  CHECK(agent.link.outcomes().back().first_fault == "ima.log_truncated");
 }
 
-TEST_CASE("Sessions: garbage instead of a log is rejected, kept as the reason, and changes no verdict") {
+TEST_CASE(
+    "Sessions: garbage instead of a log is rejected, kept as the reason, and changes no verdict") {
   World world;
   EnrolledNode node(world);
   Agent agent(world, node);
@@ -312,11 +328,11 @@ TEST_CASE("Sessions: a stream that does not answer, or says no hello, is closed"
   world.sessions.tick();
   world.clock.advance(30s + 1ms);
   world.sessions.tick();
-  REQUIRE(mute.link.closed.size() == 1);
-  CHECK(mute.link.closed[0].id == FaultId::kEvidenceNone);
+  REQUIRE(mute.link.closed().size() == 1);
+  CHECK(mute.link.closed()[0].id == FaultId::kEvidenceNone);
   CHECK(world.attempts.unanswered_count == 1);
-  REQUIRE(silent.link.closed.size() == 1);
-  CHECK(silent.link.closed[0].id == FaultId::kEvidenceNone);
+  REQUIRE(silent.link.closed().size() == 1);
+  CHECK(silent.link.closed()[0].id == FaultId::kEvidenceNone);
 }
 
 TEST_CASE("Sessions: a key that nobody enrolled is refused and counted") {
@@ -357,7 +373,7 @@ TEST_CASE("Sessions: streams are bounded in all and per node, and what they hold
   REQUIRE_FALSE(third.has_value());
   CHECK(third.error().id == FaultId::kUnavailable);
   world.sessions.tick();
-  const auto& [id, challenge] = a.link.challenges.back();
+  const auto [id, challenge] = a.link.challenges().back();
   REQUIRE(world.sessions.on_quote(a.stream, id, node.quote(challenge.nonce)).has_value());
   const Status chunk = world.sessions.on_log_chunk(a.stream, id, Bytes(11, 1));
   REQUIRE_FALSE(chunk.has_value());
@@ -377,9 +393,9 @@ TEST_CASE("Sessions: the first stream that proves itself ends the others that cl
   REQUIRE(real.hello().has_value());
   world.sessions.tick();
   CHECK(real.answer() == "trusted");
-  REQUIRE(impostor.link.closed.size() == 1);
-  CHECK(impostor.link.closed[0].id == FaultId::kUnavailable);
-  CHECK(real.link.closed.empty());
+  REQUIRE(impostor.link.wait_for_close());
+  CHECK(impostor.link.closed()[0].id == FaultId::kUnavailable);
+  CHECK(real.link.closed().empty());
 }
 
 TEST_CASE("Sessions: an agent that refuses is heard, and its node is asked again") {
@@ -388,7 +404,8 @@ TEST_CASE("Sessions: an agent that refuses is heard, and its node is asked again
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
   world.sessions.tick();
-  REQUIRE(world.sessions.on_refusal(agent.stream, agent.link.challenges[0].id, "no \x1b[31mTPM").has_value());
+  REQUIRE(world.sessions.on_refusal(agent.stream, agent.link.challenges()[0].id, "no \x1b[31mTPM")
+              .has_value());
   CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kEvidenceRefused);
   CHECK(world.ledger.node("n1")->last_rejection->detail == "no \\x1b[31mTPM");
   CHECK(agent.next_answer() == "trusted");
@@ -441,7 +458,7 @@ TEST_CASE("Sessions: two answers on one basis count once") {
   world.sessions.tick();
   CHECK(a.answer() == "compromised");
   CHECK(world.ledger.acknowledge("n1", "seen", world.clock.now())->closed == 1);
-  const auto& [id, challenge] = b.link.challenges.back();
+  const auto [id, challenge] = b.link.challenges().back();
   const Bytes log = node.log_from(0);
   REQUIRE(world.sessions.on_quote(b.stream, id, node.quote(challenge.nonce)).has_value());
   REQUIRE(world.sessions.on_log_chunk(b.stream, id, log).has_value());

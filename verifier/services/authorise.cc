@@ -5,8 +5,7 @@ namespace assay {
 grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token) {
   const auto& metadata = context.client_metadata();
   const auto header = metadata.find("authorization");
-  if (header != metadata.end() &&
-      token.accepts({header->second.data(), header->second.size()})) {
+  if (header != metadata.end() && token.accepts({header->second.data(), header->second.size()})) {
     return grpc::Status::OK;
   }
   return to_status({.id = FaultId::kUnauthenticated,
@@ -16,15 +15,21 @@ grpc::Status authorise(const grpc::CallbackServerContext& context, const Operato
 grpc::Status to_status(const Fault& fault) {
   const auto code = [&] {
     switch (fault.id) {
-      case FaultId::kNotFound: return grpc::StatusCode::NOT_FOUND;
+      case FaultId::kNotFound:
+        return grpc::StatusCode::NOT_FOUND;
       case FaultId::kAlreadyExists:
-      case FaultId::kGoldenConflict: return grpc::StatusCode::ALREADY_EXISTS;
-      case FaultId::kUnauthenticated: return grpc::StatusCode::UNAUTHENTICATED;
+      case FaultId::kGoldenConflict:
+        return grpc::StatusCode::ALREADY_EXISTS;
+      case FaultId::kUnauthenticated:
+        return grpc::StatusCode::UNAUTHENTICATED;
       case FaultId::kUnavailable:
-      case FaultId::kStoreFailed: return grpc::StatusCode::UNAVAILABLE;
+      case FaultId::kStoreFailed:
+        return grpc::StatusCode::UNAVAILABLE;
       case FaultId::kStoreFull:
-      case FaultId::kGoldenTooLarge: return grpc::StatusCode::RESOURCE_EXHAUSTED;
-      default: return grpc::StatusCode::INVALID_ARGUMENT;
+      case FaultId::kGoldenTooLarge:
+        return grpc::StatusCode::RESOURCE_EXHAUSTED;
+      default:
+        return grpc::StatusCode::INVALID_ARGUMENT;
     }
   }();
   return {code, format_fault(fault)};

@@ -41,8 +41,8 @@ struct Pushes {
   Result<GoldenPush> store(ByteView file) {
     ASSAY_TRY(const GoldenSet set, parse_golden_set(file));
     const std::scoped_lock lock(changing);
-    ASSAY_TRY(GoldenPush push, world.store.push_golden(set, hash(HashAlg::kSha256, file),
-                                                       world.clock.now()));
+    ASSAY_TRY(GoldenPush push,
+              world.store.push_golden(set, hash(HashAlg::kSha256, file), world.clock.now()));
     if (!push.changed) return push;
     ASSAY_TRY(GoldenSnapshot snapshot, world.store.load_golden_snapshot());
     world.index.replace(std::move(snapshot));
@@ -59,7 +59,8 @@ class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
     const bool room = ++pushes_.under_way <= kMaxPushesAtOnce;
     grpc::Status status = authorise(context, pushes_.world.token);
     if (status.ok() && !room) {
-      status = to_status({.id = FaultId::kUnavailable, .detail = "other pushes are under way; try again"});
+      status = to_status(
+          {.id = FaultId::kUnavailable, .detail = "other pushes are under way; try again"});
     }
     if (status.ok()) {
       StartRead(&piece_);

@@ -21,8 +21,12 @@ constexpr std::uint32_t kMaxFaultsShown = 100;
 constexpr std::size_t kMaxReasonBytes = 1024;
 constexpr std::chrono::seconds kAttestTimeout{60};
 
-std::int64_t to_ms(Instant at) { return at.time_since_epoch().count(); }
-std::int64_t to_ms(const std::optional<Instant>& at) { return at ? to_ms(*at) : 0; }
+std::int64_t to_ms(Instant at) {
+  return at.time_since_epoch().count();
+}
+std::int64_t to_ms(const std::optional<Instant>& at) {
+  return at ? to_ms(*at) : 0;
+}
 
 void encode(const Fault& fault, v1::Fault& out) {
   out.set_id(std::string(fault_name(fault.id)));
@@ -115,7 +119,8 @@ class OperatorService final : public v1::OperatorService::CallbackService {
                                       v1::AcknowledgeNodeResponse* response) override {
     return answer(*context, world_.token, [&]() -> Status {
       if (request->reason().empty() || request->reason().size() > kMaxReasonBytes) {
-        return fail(FaultId::kRequestInvalid, "an acknowledgement needs a reason of 1 to 1024 bytes");
+        return fail(FaultId::kRequestInvalid,
+                    "an acknowledgement needs a reason of 1 to 1024 bytes");
       }
       ASSAY_TRY(const Ledger::Acknowledged done,
                 world_.ledger.acknowledge(request->name(), request->reason(), world_.clock.now()));
@@ -157,8 +162,9 @@ class OperatorService final : public v1::OperatorService::CallbackService {
   // A node and why it is not trusted: every open violation, the newest first.
   Status encode_with_faults(const NodeRecord& node, v1::Node& out) const {
     encode(node, world_.sessions.connected(node.id), out);
-    ASSAY_TRY(const auto open, world_.store.violations(
-                                   {.node = node.name, .open_only = true, .limit = kMaxFaultsShown}));
+    ASSAY_TRY(
+        const auto open,
+        world_.store.violations({.node = node.name, .open_only = true, .limit = kMaxFaultsShown}));
     for (const ViolationRecord& violation : open) encode(violation.fault, *out.add_faults());
     return {};
   }

@@ -11,7 +11,9 @@ constexpr std::string_view kScheme = "Bearer ";
 constexpr std::size_t kMinTokenBytes = 32;
 constexpr std::size_t kMaxTokenBytes = 256;
 
-Digest digest(std::string_view token) { return hash(HashAlg::kSha256, as_bytes(token)); }
+Digest digest(std::string_view token) {
+  return hash(HashAlg::kSha256, as_bytes(token));
+}
 
 }  // namespace
 
@@ -19,12 +21,12 @@ OperatorToken::OperatorToken(std::string_view token) : hash_(digest(token)) {}
 
 Result<OperatorToken> OperatorToken::load(const std::filesystem::path& file) {
   ASSAY_TRY(const std::string token, read_secret_file(file));
-  const bool printable =
-      std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; });
+  const bool printable = std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; });
   if (token.size() < kMinTokenBytes || token.size() > kMaxTokenBytes || !printable) {
     return fail(FaultId::kConfigInvalid,
-                file.string() + ": an operator token is one line of 32 to 256 printable characters "
-                                "without spaces; make one with `openssl rand -hex 32`");
+                file.string() +
+                    ": an operator token is one line of 32 to 256 printable characters "
+                    "without spaces; make one with `openssl rand -hex 32`");
   }
   return OperatorToken(token);
 }

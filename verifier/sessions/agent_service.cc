@@ -19,11 +19,16 @@ grpc::StatusCode status_code(FaultId id) {
     case FaultId::kAkUnknown:
     case FaultId::kAkMalformed:
     case FaultId::kAkUnsupported:
-    case FaultId::kAkAttributes: return grpc::StatusCode::PERMISSION_DENIED;
-    case FaultId::kUnavailable: return grpc::StatusCode::UNAVAILABLE;
-    case FaultId::kEvidenceNone: return grpc::StatusCode::DEADLINE_EXCEEDED;
-    case FaultId::kEvidenceTooLarge: return grpc::StatusCode::RESOURCE_EXHAUSTED;
-    default: return grpc::StatusCode::INVALID_ARGUMENT;
+    case FaultId::kAkAttributes:
+      return grpc::StatusCode::PERMISSION_DENIED;
+    case FaultId::kUnavailable:
+      return grpc::StatusCode::UNAVAILABLE;
+    case FaultId::kEvidenceNone:
+      return grpc::StatusCode::DEADLINE_EXCEEDED;
+    case FaultId::kEvidenceTooLarge:
+      return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    default:
+      return grpc::StatusCode::INVALID_ARGUMENT;
   }
 }
 

@@ -8,20 +8,29 @@ constexpr int kMaxPcrValues = 4 * static_cast<int>(PcrIndex::kCount);
 
 std::optional<HashAlg> from_wire(v1::HashAlgorithm alg) {
   switch (alg) {
-    case v1::HASH_ALGORITHM_SHA1: return HashAlg::kSha1;
-    case v1::HASH_ALGORITHM_SHA256: return HashAlg::kSha256;
-    case v1::HASH_ALGORITHM_SHA384: return HashAlg::kSha384;
-    case v1::HASH_ALGORITHM_SHA512: return HashAlg::kSha512;
-    default: return std::nullopt;
+    case v1::HASH_ALGORITHM_SHA1:
+      return HashAlg::kSha1;
+    case v1::HASH_ALGORITHM_SHA256:
+      return HashAlg::kSha256;
+    case v1::HASH_ALGORITHM_SHA384:
+      return HashAlg::kSha384;
+    case v1::HASH_ALGORITHM_SHA512:
+      return HashAlg::kSha512;
+    default:
+      return std::nullopt;
   }
 }
 
 v1::HashAlgorithm to_wire(HashAlg alg) {
   switch (alg) {
-    case HashAlg::kSha1: return v1::HASH_ALGORITHM_SHA1;
-    case HashAlg::kSha256: return v1::HASH_ALGORITHM_SHA256;
-    case HashAlg::kSha384: return v1::HASH_ALGORITHM_SHA384;
-    case HashAlg::kSha512: return v1::HASH_ALGORITHM_SHA512;
+    case HashAlg::kSha1:
+      return v1::HASH_ALGORITHM_SHA1;
+    case HashAlg::kSha256:
+      return v1::HASH_ALGORITHM_SHA256;
+    case HashAlg::kSha384:
+      return v1::HASH_ALGORITHM_SHA384;
+    case HashAlg::kSha512:
+      return v1::HASH_ALGORITHM_SHA512;
   }
   return v1::HASH_ALGORITHM_UNSPECIFIED;
 }
@@ -32,13 +41,15 @@ Bytes to_bytes(std::string_view text) {
 }
 
 Result<PcrValues> decode_pcrs(const v1::Quote& quote) {
-  if (quote.pcrs_size() > kMaxPcrValues) return fail(FaultId::kEvidenceMalformed, "too many PCR values");
+  if (quote.pcrs_size() > kMaxPcrValues)
+    return fail(FaultId::kEvidenceMalformed, "too many PCR values");
   PcrValues out;
   for (const v1::PcrValue& pcr : quote.pcrs()) {
     const auto bank = from_wire(pcr.bank());
     const auto index = PcrIndex::from(pcr.index());
     const auto value = bank ? Digest::from(*bank, as_bytes(pcr.value())) : std::nullopt;
-    if (!index || !value) return fail(FaultId::kEvidenceMalformed, "a PCR value of no bank or index");
+    if (!index || !value)
+      return fail(FaultId::kEvidenceMalformed, "a PCR value of no bank or index");
     if (!out.emplace(PcrSlot{*bank, *index}, *value).second) {
       return fail(FaultId::kEvidenceMalformed, "a PCR value twice");
     }

@@ -264,8 +264,7 @@ void Sessions::attest_now(std::string_view node, Instant deadline,
 }
 
 void Sessions::end_waiting() {
-  const auto waiters =
-      state_.with([](State& state) { return std::exchange(state.waiters, {}); });
+  const auto waiters = state_.with([](State& state) { return std::exchange(state.waiters, {}); });
   for (const Waiter& waiter : waiters) {
     waiter.done(fail(FaultId::kUnavailable, "the verifier is ending"));
   }
@@ -340,7 +339,8 @@ void Sessions::finish(StreamId stream, const Pending& pending, const Appraisal& 
     }
     for (auto& [id, other] : state.sessions) {
       if (!authentic || id == stream || other.node != pending.basis.node) continue;
-      other.link->close({.id = FaultId::kUnavailable, .detail = "another stream speaks for this node"});
+      other.link->close(
+          {.id = FaultId::kUnavailable, .detail = "another stream speaks for this node"});
     }
     return node ? take_waiters(state, pending) : std::vector<Waiter>{};
   });

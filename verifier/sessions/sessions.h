@@ -59,8 +59,8 @@ struct SessionSettings {
   std::chrono::milliseconds hint_gap{250};  // between a challenge and one that a hint asks for
   HashAlg bank = HashAlg::kSha256;
   QuotePolicy policy = {};
-  std::uint64_t max_log_bytes = std::uint64_t{64} << 20;         // of one answer
-  std::uint64_t max_buffered_bytes = std::uint64_t{512} << 20;   // of all answers under way
+  std::uint64_t max_log_bytes = std::uint64_t{64} << 20;        // of one answer
+  std::uint64_t max_buffered_bytes = std::uint64_t{512} << 20;  // of all answers under way
   std::size_t max_streams = 4096;
   std::size_t max_streams_per_node = 4;  // until one has proven which it is
 };
@@ -130,8 +130,8 @@ class Sessions {
     AgentLink* link;
     Instant opened_at;
     std::optional<NodeId> node = {};
-    bool proven = false;   // has answered with an authentic quote
-    bool judging = false;  // an answer is with the workers
+    bool proven = false;      // has answered with an authentic quote
+    bool judging = false;     // an answer is with the workers
     bool from_start = false;  // the node has rebooted: ask for the whole log
     Conversation conversation = {};
     std::optional<Pending> pending = {};

@@ -65,18 +65,21 @@ class Request {
     Answer answer;
     std::size_t received = 0;
     request_.body = body;
-    request_.response_handler = [&](const httplib::Response& response) {
+    const auto read_head = [&](const httplib::Response& response) {
       answer.status = response.status;
       answer.retry_after = response.get_header_value("Retry-After");
       return true;
     };
+    request_.response_handler = read_head;
     request_.content_receiver = [&](const char*, std::size_t size, std::uint64_t, std::uint64_t) {
       received += size;
       return received <= kMaxAnswerBytes;
     };
     const std::stop_callback interrupt(stop, [this] { client_->stop(); });
-    // The status counts once it came, whatever becomes of the body.
     const httplib::Result result = client_->send(request_);
+    // httplib calls no handler for 204. Otherwise the status counts once it came, whatever became
+    // of the body.
+    if (result) read_head(*result);
     if (!answer.status) answer.error = httplib::to_string(result.error());
     return answer;
   }

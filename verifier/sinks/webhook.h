@@ -13,10 +13,10 @@ inline constexpr std::size_t kMinWebhookSecretBytes = 24;
 inline constexpr std::size_t kMaxWebhookSecretBytes = 64;
 
 struct WebhookConfig {
-  std::string name;               // of the sink, in metrics and in the outbox
-  std::string url;                // http or https
-  Bytes secret;                   // parse_webhook_secret()
-  std::filesystem::path ca_file;  // PEM; empty: the system's CAs
+  std::string name{};               // of the sink, in metrics and in the outbox
+  std::string url{};                // http or https
+  Bytes secret{};                   // parse_webhook_secret()
+  std::filesystem::path ca_file{};  // PEM; empty: the system's CAs
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{10'000};  // of each read and write
 };

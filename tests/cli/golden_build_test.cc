@@ -1,0 +1,146 @@
+#include "cli/golden_build.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "tests/cli/assay_process.h"
+#include "tests/support/evidence_case.h"
+#include "tests/support/ima_builder.h"
+#include "tests/support/temp_dir.h"
+
+using namespace assay;
+using namespace assay::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Tree {
+  TempDir root;
+  TempDir out;
+  std::string set = (out / "set.json").string();
+
+  Tree() {
+    root.write("a", "a");
+    root.write("b\n", "b");
+  }
+  Finished build(Arguments more = {}) const {
+    more.insert(more.begin(),
+                {"golden", "build", "--rootfs", root.path().string(), "--name", "n", "-o", set});
+    return run_assay(more);
+  }
+  GoldenSet read() const {
+    const auto parsed = parse_golden_set(as_bytes(read_file(set)));
+    REQUIRE(parsed.has_value());
+    return *parsed;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("golden build: a set of a directory, quiet when nobody watches") {
+  const Tree tree;
+  const Finished got = tree.build();
+  CHECK(got.exit == 0);
+  CHECK(got.err.empty());
+  CHECK(got.out.starts_with("name    n\ndigest  sha256:"));
+  const GoldenSet set = tree.read();
+  CHECK(set.name == "n");
+  CHECK(set.source == "rootfs");
+  REQUIRE(set.files.size() == 2);
+  CHECK(set.files[0].digests == std::vector<Digest>{digest_of("a")});
+  CHECK(set.files[1].path == "/b\n");
+}
+
+TEST_CASE("golden build: the same tree gives the same bytes") {
+  const Tree tree;
+  CHECK(tree.build().exit == 0);
+  const std::string first = read_file(tree.set);
+  CHECK(tree.build().exit == 0);
+  CHECK(read_file(tree.set) == first);
+}
+
+TEST_CASE("golden build: takes several digests at once, and says what it built") {
+  const Tree tree;
+  tree.root.write("copy of a", "a");
+  REQUIRE(::mkfifo((tree.root / "pipe").c_str(), 0600) == 0);
+  const Finished got = tree.build({"--hash", "sha512,sha1", "--json"});
+  CHECK(got.exit == 0);
+  const auto json = got.json();
+  CHECK(json.at("name") == "n");
+  CHECK(json.at("source") == "rootfs");
+  CHECK(json.at("files") == 3);
+  CHECK(json.at("hashes") == 4);  // two contents, two algorithms
+  CHECK(json.at("left_out").at("sockets_pipes_devices") == 1);
+  CHECK(json.at("digest") == format_digest(hash(HashAlg::kSha256, as_bytes(read_file(tree.set)))));
+  const GoldenSet set = tree.read();
+  REQUIRE(set.files[0].digests.size() == 2);
+  CHECK(set.files[0].digests[0].alg() == HashAlg::kSha1);
+  CHECK(set.files[0].digests[1].alg() == HashAlg::kSha512);
+  CHECK(tree.build().out.find("left out: 1 sockets_pipes_devices\n") != std::string::npos);
+}
+
+TEST_CASE("golden build: learns from a log, and says what it did not learn") {
+  const TempDir dir;
+  const std::string set = (dir / "set.json").string();
+  const std::string log =
+      std::string(ASSAY_TEST_DATA) + "/evidence/e-violations-sig/binary_runtime_measurements";
+  const Finished got =
+      run_assay({"golden", "build", "--ima-log", log, "--name", "n", "-o", set, "--json"});
+  CHECK(got.exit == 0);
+  CHECK(got.json().at("source") == "ima-log");
+  CHECK(got.json().at("left_out").at("violations") == 10);
+  CHECK(parse_golden_set(as_bytes(read_file(set))).has_value());
+}
+
+TEST_CASE("golden build: shows its progress on a terminal, and wipes it away") {
+  const Tree tree;
+  const Finished got = run_assay_on_terminal(
+      {"golden", "build", "--rootfs", tree.root.path().string(), "--name", "n", "-o", tree.set});
+  CHECK(got.exit == 0);
+  CHECK(got.err.find("\rhashing [") != std::string::npos);
+  CHECK(got.err.find("100 %") != std::string::npos);
+  CHECK(got.err.ends_with("\r\x1b[K"));
+  CHECK(got.out.starts_with("name    n\n"));
+}
+
+TEST_CASE("golden build: what cannot be built is one line, status 3, and no file") {
+  const Tree tree;
+  const TempDir empty;
+  const std::string root = tree.root.path().string();
+  const std::string none = (empty / "none").string();
+  const std::string no_log = tree.out.write("no.log", "no log").string();
+  struct Row {
+    Arguments arguments;
+    std::string says;
+  };
+  const Row rows[] = {
+      {{"--rootfs", none, "--name", "n"}, "none: No such file"},
+      {{"--rootfs", empty.path().string(), "--name", "n"}, "holds no regular file"},
+      {{"--ima-log", none, "--name", "n"}, "none: No such file"},
+      {{"--ima-log", no_log, "--name", "n"}, "no.log: the measurement log is cut short"},
+      {{"--rootfs", root, "--name", "n n"}, "--name"},
+      {{"--rootfs", root}, "--name is required"},
+      {{"--name", "n"}, "--rootfs,--ima-log"},
+      {{"--rootfs", root, "--ima-log", no_log, "--name", "n"}, "--rootfs,--ima-log"},
+      {{"--rootfs", root, "--name", "n", "--hash", "md5"}, "--hash"},
+      {{"--rootfs", root, "--name", "n", "--hash", ""}, "--hash"},
+      {{"--ima-log", no_log, "--name", "n", "--hash", "sha256"}, "--hash"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.says);
+    Arguments arguments = {"golden", "build", "-o", tree.set};
+    arguments.insert(arguments.end(), row.arguments.begin(), row.arguments.end());
+    const Finished got = run_assay(arguments);
+    CHECK(got.exit == 3);
+    CAPTURE(got.err);
+    CHECK(got.complains_of(row.says));
+    CHECK(got.out.empty());
+    CHECK_FALSE(fs::exists(tree.set));
+  }
+  const Finished unwritable = run_assay({"golden", "build", "--rootfs", root, "--name", "n", "-o",
+                                         (empty / "none/set.json").string()});
+  CHECK(unwritable.exit == 3);
+  CHECK(unwritable.complains_of("set.json: cannot be written: No such file or directory"));
+}

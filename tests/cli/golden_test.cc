@@ -1,0 +1,121 @@
+#include "cli/golden.h"
+
+#include <doctest/doctest.h>
+
+#include "golden/set_file.h"
+#include "tests/cli/fake_verifier.h"
+#include "tests/support/ima_builder.h"
+
+using namespace assay;
+using namespace assay::testing;
+
+namespace {
+
+// A set file of about `files` times 130 bytes.
+std::string set_file(int files) {
+  GoldenSet set{.name = "pushed", .source = "rootfs", .files = {}};
+  for (int i = 0; i < files; ++i) {
+    set.files.push_back({.path = "/f" + std::to_string(i), .digests = {digest_of("f")}});
+  }
+  sort_files(set.files);
+  return format_golden_set(set);
+}
+
+v1::GetGoldenResponse stored(int files) {
+  v1::GetGoldenResponse out;
+  out.mutable_set()->set_name("host");
+  out.mutable_set()->set_digest("sha256:ab");
+  out.mutable_set()->set_files(static_cast<std::uint64_t>(files));
+  for (int i = 0; i < files; ++i) {
+    out.add_files()->set_path("/f" + std::to_string(i) + "\x1b\xff");
+    out.mutable_files(i)->set_digest("sha256:cd");
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("golden push: the verifier gets the file byte by byte, in bounded pieces") {
+  FakeVerifier verifier;
+  const TempDir dir;
+  const std::string content = set_file(30'000);
+  REQUIRE(content.size() > (std::size_t{3} << 20));
+  const std::string path = dir.write("set.json", content).string();
+  const Finished first = verifier.run({"golden", "push", path});
+  CHECK(first.exit == 0);
+  CHECK(first.out.starts_with("pushed\n"));
+  CHECK(first.err.empty());
+  CHECK(verifier.pushed == content);
+  CHECK(verifier.largest_chunk_bytes == std::size_t{1} << 20);
+  const Finished second = verifier.run({"golden", "push", path, "--json"});
+  CHECK(second.exit == 0);
+  CHECK(second.json().at("changed") == false);
+  CHECK(second.json().at("set").at("name") == "pushed");
+}
+
+TEST_CASE("golden push: a set that is not one is refused here, by file") {
+  FakeVerifier verifier;
+  const TempDir dir;
+  const Finished bad = verifier.run({"golden", "push", dir.write("bad.json", "{").string()});
+  CHECK(bad.exit == 3);
+  CHECK(bad.complains_of("bad.json: a golden set cannot be read: not JSON"));
+  const Finished none = verifier.run({"golden", "push", (dir / "none").string()});
+  CHECK(none.exit == 3);
+  CHECK(none.complains_of("No such file"));
+  CHECK(verifier.pushed.empty());
+}
+
+TEST_CASE("golden push: a refusal is status 1, and no verifier 3") {
+  const TempDir dir;
+  const std::string path = dir.write("set.json", set_file(1)).string();
+  {
+    FakeVerifier verifier;
+    verifier.refuse_with = {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many sets"};
+    const Finished got = verifier.run({"golden", "push", path});
+    CHECK(got.exit == 1);
+    CHECK(got.complains_of("too many sets"));
+  }
+  const Finished none = run_assay({"golden", "push", path, "--server", "127.0.0.1:1"});
+  CHECK(none.exit == 3);
+  CHECK(none.complains_of("cannot reach the verifier"));
+}
+
+TEST_CASE("golden list: is a table for people and JSON for programs") {
+  FakeVerifier verifier;
+  CHECK(verifier.run({"golden", "list"}).out == "no golden sets\n");
+  CHECK(verifier.run({"golden", "list", "--json"}).out == "{\"sets\":[]}\n");
+  verifier.set = stored(2);
+  const Finished people = verifier.run({"golden", "list"});
+  CHECK(people.exit == 0);
+  CHECK(people.out ==
+        "NAME  GENERATION  FILES  HASHES  SOURCE  PUSHED  DIGEST\n"
+        "host  0           2      0       -       -       sha256:ab\n");
+  CHECK(verifier.run({"golden", "list", "--json"}).json().at("sets")[0].at("name") == "host");
+}
+
+TEST_CASE("golden show: has every file, page by page, names escaped") {
+  FakeVerifier verifier;
+  verifier.set = stored(2000);
+  const auto json = verifier.run({"golden", "show", "host", "--json"}).json();
+  REQUIRE(json.at("files").size() == 2000);
+  for (std::size_t i = 0; i < 2000; ++i) {
+    CHECK(json.at("files")[i].at("path") == "/f" + std::to_string(i) + "\\x1b\\xff");
+  }
+  CHECK(json.at("set").at("digest") == "sha256:ab");
+  const Finished people = verifier.run({"golden", "show", "host"});
+  CHECK(people.exit == 0);
+  CHECK(people.out.find("sha256:cd  /f1999\\x1b\\xff\n") != std::string::npos);
+  CHECK(people.out.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("golden show: a set that is not there, or changes meanwhile, is status 1") {
+  FakeVerifier verifier;
+  verifier.set = stored(1500);
+  const Finished none = verifier.run({"golden", "show", "other"});
+  CHECK(none.exit == 1);
+  CHECK(none.complains_of("no golden set \"other\""));
+  verifier.replace_set_between_pages = true;
+  const Finished changed = verifier.run({"golden", "show", "host"});
+  CHECK(changed.exit == 1);
+  CHECK(changed.complains_of("replaced while being listed"));
+}
