@@ -46,6 +46,6 @@ without_vm=()
 [[ ${ASSAY_TEST_VM:-1} == 0 ]] && without_vm=(-LE vm)
 fuzz
 build_and_test tsan thread_tests -L threads
-build_and_test asan all -LE vm
+build_and_test asan memory_tests -L memory
 build_and_test release all "${without_vm[@]}"
 step "done"

@@ -130,12 +130,17 @@ TEST_CASE("Assay: a verifier that was stopped or killed goes on where it was") {
   const json before = answer_of(site.verifier, {"node", "show", "n1"});
   CHECK(site.verifier.stop() == 0);
   site.verifier.start();
-  REQUIRE(eventually([&] { return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true; }));
+  REQUIRE(eventually([&] {
+    return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true;
+  }));
   site.verifier.kill();
   site.verifier.start();
-  REQUIRE(eventually([&] { return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true; }));
+  REQUIRE(eventually([&] {
+    return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true;
+  }));
   CHECK(answer_of(site.verifier, {"node", "attest", "n1"})["state"] == "compromised");
-  CHECK(answer_of(site.verifier, {"node", "show", "n1"})["proven_entries"] == before["proven_entries"]);
+  CHECK(answer_of(site.verifier, {"node", "show", "n1"})["proven_entries"] ==
+        before["proven_entries"]);
   CHECK(violations_of(site.verifier).size() == 1);
   // Only what came after the checkpoint was replayed: nothing.
   CHECK(site.verifier.metric("assay_ima_entries_replayed_total") == 0);
@@ -165,18 +170,24 @@ TEST_CASE("Assay: a verifier has its state back before /metrics answers") {
   site.verifier.await_start();
 }
 
-TEST_CASE("Assay: an agent that was stopped or killed comes back with its key, and nothing is found twice") {
+TEST_CASE(
+    "Assay: an agent that was stopped or killed comes back with its key, and nothing is found "
+    "twice") {
   Site site;
   const std::string ak = read_file(site.machine.print_ak());
   site.compromise();
   CHECK(site.machine.stop_agent() == 0);
   site.machine.start_agent();
-  CHECK(eventually([&] { return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true; }));
+  CHECK(eventually([&] {
+    return answer_of(site.verifier, {"node", "show", "n1"})["connected"] == true;
+  }));
   site.machine.kill_agent();
   CHECK(read_file(site.machine.print_ak()) == ak);
   site.machine.run("/usr/bin/good", "good");
   site.machine.start_agent();
-  CHECK(eventually([&] { return answer_of(site.verifier, {"node", "show", "n1"})["proven_entries"] == 4; }));
+  CHECK(eventually([&] {
+    return answer_of(site.verifier, {"node", "show", "n1"})["proven_entries"] == 4;
+  }));
   CHECK(violations_of(site.verifier).size() == 1);
   CHECK(state_of(site.verifier) == "compromised");
 }
@@ -212,8 +223,8 @@ TEST_CASE("Assay: a log that was cleaned without a reset is tampering, not innoc
 TEST_CASE("Assay: an acknowledged node is judged afresh by its next evidence") {
   Site site;
   site.compromise();
-  const json done = answer_of(
-      site.verifier, {"node", "acknowledge", "n1", "--reason", "a drill, ticket 4711"});
+  const json done =
+      answer_of(site.verifier, {"node", "acknowledge", "n1", "--reason", "a drill, ticket 4711"});
   CHECK(done["closed"] == 1);
   CHECK(answer_of(site.verifier, {"node", "attest", "n1"})["state"] == "trusted");
   const json listed = violations_of(site.verifier).at(0);

@@ -20,9 +20,8 @@ void write_at(const std::filesystem::path& path, std::size_t offset, std::string
 }  // namespace
 
 Machine::Machine(const RunningVerifier& verifier) {
-  dir_.write("agent.yaml", "verifier: " + verifier.address() +
-                               "\nca_file: " + verifier.ca_file().string() +
-                               "\ntcti: " + tpm_.tcti() +
+  dir_.write("agent.yaml", "verifier: " + verifier.address() + "\nca_file: " +
+                               verifier.ca_file().string() + "\ntcti: " + tpm_.tcti() +
                                "\nima_log: ima_log\nima_count: ima_count\npoll_interval: 50ms\n");
   boot();
 }
@@ -55,16 +54,16 @@ void Machine::publish(std::size_t from) {
 
 std::filesystem::path Machine::print_ak() {
   const std::filesystem::path out = dir_ / "ak.pub";
-  const Finished done = run_program(
-      {ASSAY_AGENT_PROGRAM, "--config", config().string(), "--print-ak", out.string()});
+  const Finished done =
+      run_program({ASSAY_AGENT_PROGRAM, "--config", config().string(), "--print-ak", out.string()});
   INFO(done.err);
   REQUIRE(done.exit == 0);
   return out;
 }
 
 void Machine::start_agent() {
-  agent_.emplace(ChildProcess::Options{
-      .argv = {ASSAY_AGENT_PROGRAM, "--config", config().string()}, .output = dir_ / "agent.log"});
+  agent_.emplace(ChildProcess::Options{.argv = {ASSAY_AGENT_PROGRAM, "--config", config().string()},
+                                       .output = dir_ / "agent.log"});
 }
 
 int Machine::stop_agent() {

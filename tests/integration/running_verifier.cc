@@ -92,8 +92,8 @@ void RunningVerifier::launch() {
 }
 
 void RunningVerifier::await_start() {
-  const bool started = eventually(
-      [this] { return !running() || log().find("event=started") != std::string::npos; });
+  const bool started =
+      eventually([this] { return !running() || log().find("event=started") != std::string::npos; });
   INFO(log());
   REQUIRE(started);
   REQUIRE(running());

@@ -18,9 +18,9 @@ class RunningVerifier {
  public:
   struct Options {
     std::string interval = "30s";
-    std::string more = {};                     // further lines of the configuration
-    std::filesystem::path database = {};       // empty: in a folder of the verifier's own
-    std::map<std::string, std::string> files;  // secrets that `more` names: name and content
+    std::string more = {};                          // further lines of the configuration
+    std::filesystem::path database = {};            // empty: in a folder of the verifier's own
+    std::map<std::string, std::string> files = {};  // secrets that `more` names: name and content
   };
 
   // Writes the configuration, starts the verifier, and waits until it serves. Fails the test when

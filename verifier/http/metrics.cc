@@ -86,7 +86,7 @@ class Metrics::Families {
   Family<Counter>& attestations =
       counters("assay_attestations_total", "Attempts to attest a node, by how they ended.");
   Histogram& duration = histogram("assay_attestation_duration_seconds",
-                                  "Time from sending a challenge to the verdict on its answer.");
+                                  "Time that judging an answer took: quote, replay, accounting.");
   Family<Counter>& violations = counters(
       "assay_violations_total", "Violations found since the verifier started, by fault id.");
   Family<Gauge>& violations_active =

@@ -32,7 +32,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void count_attestation(AttestationResult result);
-  // From the challenge to the verdict.
+  // How long judging one answer took: quote check, replay, accounting.
   void observe_attestation_duration(std::chrono::nanoseconds duration);
   void count_evidence_rejected(FaultId reason);
   void add_entries_replayed(std::uint64_t entries);

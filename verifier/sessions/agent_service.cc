@@ -23,6 +23,8 @@ grpc::StatusCode status_code(FaultId id) {
       return grpc::StatusCode::PERMISSION_DENIED;
     case FaultId::kUnavailable:
       return grpc::StatusCode::UNAVAILABLE;
+    case FaultId::kAlreadyExists:
+      return grpc::StatusCode::ALREADY_EXISTS;
     case FaultId::kEvidenceNone:
       return grpc::StatusCode::DEADLINE_EXCEEDED;
     case FaultId::kEvidenceTooLarge:
@@ -67,8 +69,15 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
   void close(const Fault& reason) override { finish(to_status(reason)); }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return finish(grpc::Status::OK);  // the agent has gone
-    if (const Status status = receive(); !status) return finish(to_status(status.error()));
+    // gRPC does not say which it was. An agent that has gone does not hear this.
+    if (!ok) {
+      return finish(to_status({.id = FaultId::kEvidenceMalformed,
+                               .detail = "the stream was closed, or what came is no message"}));
+    }
+    if (const Status status = receive(); !status) {
+      sessions_.refused(status.error());
+      return finish(to_status(status.error()));
+    }
     incoming_.Clear();
     const std::scoped_lock lock(mutex_);
     if (!finished_) StartRead(&incoming_);

@@ -83,17 +83,17 @@ Result<Sessions::Session*> Sessions::greeted(State& state, StreamId stream) {
   return &found->second;
 }
 
+void Sessions::refused(const Fault& reason) {
+  world_.attempts.rejected(reason);
+}
+
 Status Sessions::on_hello(StreamId stream, ByteView ak_public) {
   ASSAY_TRY(const AkPublic ak, parse_ak_public(ak_public));
-  const auto known = world_.ledger.find(ak.fingerprint());
-  if (!known) {
-    world_.attempts.rejected(known.error());
-    return tl::unexpected<Fault>(known.error());
-  }
+  ASSAY_TRY(const NodeId known, world_.ledger.find(ak.fingerprint()));
   const Instant now = world_.clock.now();
   ASSAY_OK(state_.with([&](State& state) -> Status {
     const auto claims = std::ranges::count_if(
-        state.sessions, [&](const auto& item) { return item.second.node == *known; });
+        state.sessions, [&](const auto& item) { return item.second.node == known; });
     if (static_cast<std::size_t>(claims) >= settings_.max_streams_per_node) {
       return fail(FaultId::kUnavailable, "too many streams claim this node");
     }
@@ -101,7 +101,7 @@ Status Sessions::on_hello(StreamId stream, ByteView ak_public) {
     if (found == state.sessions.end() || found->second.node) {
       return fail(FaultId::kEvidenceMalformed, "a second hello");
     }
-    found->second.node = *known;
+    found->second.node = known;
     found->second.next_challenge = now;
     return {};
   }));
@@ -133,12 +133,17 @@ Status Sessions::on_end(StreamId stream, std::uint64_t challenge_id, std::uint64
   auto job = state_.with([&](State& state) -> Result<WorkerPool::Job> {
     ASSAY_TRY(Session * session, greeted(state, stream));
     ASSAY_TRY(Answer answer, session->conversation.on_end(challenge_id, log_bytes));
+    if (!session->pending) return fail(FaultId::kEvidenceNone, "an answer that came too late");
     session->judging = true;
-    return [this, stream, pending = *std::exchange(session->pending, std::nullopt),
-            answer = std::move(answer)] { judge(stream, pending, answer); };
+    Pending pending = *std::exchange(session->pending, std::nullopt);
+    pending.log_bytes = std::exchange(session->buffered_bytes, 0);
+    return [this, stream, pending = std::move(pending), answer = std::move(answer)] {
+      judge(stream, pending, answer);
+    };
   });
   if (!job) return tl::unexpected<Fault>(std::move(job).error());
   if (!workers_.submit(*std::move(job))) {
+    state_.with([&](State& state) { state.buffered_bytes -= log_bytes; });
     return fail(FaultId::kUnavailable, "the verifier is busy; try again");
   }
   return {};
@@ -328,9 +333,9 @@ void Sessions::finish(StreamId stream, const Pending& pending, const Appraisal& 
                       const std::optional<NodeRecord>& node) {
   const bool authentic = appraisal.clock.has_value();
   const std::vector<Waiter> waiters = state_.with([&](State& state) {
+    state.buffered_bytes -= pending.log_bytes;
     if (const auto found = state.sessions.find(stream); found != state.sessions.end()) {
       Session& session = found->second;
-      release(state, session);
       session.judging = false;
       session.proven = session.proven || authentic;
       session.from_start = appraisal.ask_again();
@@ -340,7 +345,7 @@ void Sessions::finish(StreamId stream, const Pending& pending, const Appraisal& 
     for (auto& [id, other] : state.sessions) {
       if (!authentic || id == stream || other.node != pending.basis.node) continue;
       other.link->close(
-          {.id = FaultId::kUnavailable, .detail = "another stream speaks for this node"});
+          {.id = FaultId::kAlreadyExists, .detail = "another stream speaks for this node"});
     }
     return node ? take_waiters(state, pending) : std::vector<Waiter>{};
   });

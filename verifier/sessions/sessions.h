@@ -91,7 +91,8 @@ class Sessions {
   Result<StreamId> open(AgentLink& link);
   void closed(StreamId stream);
 
-  // What a stream received. A fault says that the stream has to be closed with it.
+  // What a stream received. A fault says that the stream has to be closed with it, and told to
+  // refused().
   // on_hello() fails with the faults of parse_ak_public(), kAkUnknown, kEvidenceMalformed for a
   // second one, and kUnavailable when too many streams claim this node.
   Status on_hello(StreamId stream, ByteView ak_public);
@@ -100,6 +101,9 @@ class Sessions {
   Status on_end(StreamId stream, std::uint64_t challenge_id, std::uint64_t log_bytes);
   Status on_refusal(StreamId stream, std::uint64_t challenge_id, std::string reason);
   Status on_hint(StreamId stream);
+
+  // What a stream received broke the protocol: counted.
+  void refused(const Fault& reason);
 
   // Sends the challenges that are due, ends streams that are late, and lets verdicts expire. Gives
   // the time at which it wants to be called again.
@@ -125,6 +129,8 @@ class Sessions {
     Nonce nonce;
     Basis basis;
     Instant sent_at;
+    std::uint64_t log_bytes =
+        0;  // of its answer, while it is judged, whatever becomes of the stream
   };
   struct Session {
     AgentLink* link;

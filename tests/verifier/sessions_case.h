@@ -1,0 +1,174 @@
+// The verifier's sessions with all that they work on, but no network and a clock that stands.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/simulated_node.h"
+#include "tests/support/temp_dir.h"
+#include "verifier/sessions/sessions.h"
+
+namespace assay::testing {
+
+using namespace std::chrono_literals;
+
+// What one agent's stream was told. Waits for what workers do with a deadline.
+class RecordingLink final : public AgentLink {
+ public:
+  struct Sent {
+    std::uint64_t id;
+    Challenge challenge;
+  };
+
+  void send(std::uint64_t id, const Challenge& challenge) override {
+    note([&] { challenges_.push_back({id, challenge}); });
+  }
+  void send(const AttemptOutcome& outcome) override {
+    note([&] { outcomes_.push_back(outcome); });
+  }
+  void close(const Fault& reason) override {
+    note([&] { closed_.push_back(reason); });
+  }
+
+  bool wait_for_outcomes(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 20s, [&] { return outcomes_.size() >= count; });
+  }
+
+  std::vector<Sent> challenges() { return copy(challenges_); }
+  std::vector<AttemptOutcome> outcomes() { return copy(outcomes_); }
+  std::vector<Fault> closed() { return copy(closed_); }
+
+  bool wait_for_close() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 20s, [&] { return !closed_.empty(); });
+  }
+
+ private:
+  template <typename T>
+  std::vector<T> copy(const std::vector<T>& from) {
+    const std::scoped_lock lock(mutex_);
+    return from;
+  }
+  template <typename Change>
+  void note(const Change& change) {
+    {
+      const std::scoped_lock lock(mutex_);
+      change();
+    }
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Sent> challenges_;
+  std::vector<AttemptOutcome> outcomes_;
+  std::vector<Fault> closed_;
+};
+
+class CountingSink final : public AttemptSink {
+ public:
+  void judged(const Appraisal&, std::chrono::nanoseconds) override {
+    ++judged_count;
+    if (on_judged) on_judged();
+  }
+  void rejected(const Fault& reason) override {
+    const std::scoped_lock lock(mutex);
+    rejections.push_back(reason.id);
+  }
+  void unanswered(const Fault&) override { ++unanswered_count; }
+  void not_stored(const Fault&) override { ++not_stored_count; }
+  std::function<void()> on_judged;  // set before anything is judged
+  std::atomic<int> judged_count = 0;
+  std::atomic<int> not_stored_count = 0;
+  std::atomic<int> unanswered_count = 0;
+  std::mutex mutex;
+  std::vector<FaultId> rejections;
+};
+
+inline GoldenSnapshot golden_with(std::initializer_list<std::string_view> contents) {
+  GoldenSnapshot::Builder builder;
+  const auto set = builder.add_set("host");
+  for (const std::string_view content : contents) builder.add(set, digest_of(content));
+  return std::move(builder).build();
+}
+
+// A verifier without network: store, ledger and sessions over a clock that stands.
+struct World {
+  TempDir dir;
+  FakeClock clock;
+  Store store = Store::open(dir.path() / "assay.db", {}).value();
+  Ledger ledger{store, {}, 90s};
+  GoldenIndex golden;
+  CountingSink attempts;
+  Sessions sessions;
+
+  explicit World(SessionSettings settings = {})
+      : sessions({ledger, golden, clock, attempts, fresh_nonce}, settings) {
+    golden.replace(golden_with({"good"}));
+    REQUIRE(ledger.load(clock.now()).has_value());
+  }
+};
+
+// An agent on a stream of `world`.
+struct Agent {
+  World& world;
+  SimulatedNode& node;
+  RecordingLink link;
+  StreamId stream;
+
+  Agent(World& w, SimulatedNode& n) : world(w), node(n), stream(*w.sessions.open(link)) {}
+  ~Agent() { world.sessions.closed(stream); }
+
+  Status hello() { return world.sessions.on_hello(stream, node.tpm().ak_public()); }
+
+  // Answers the newest challenge with `log`, or with what is asked for, and waits for its outcome.
+  std::string answer(std::optional<Bytes> log = {}) {
+    const auto [id, challenge] = link.challenges().back();
+    const std::size_t before = link.outcomes().size();
+    const Bytes part = log ? *log : node.log_from(challenge.first_byte);
+    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
+    if (!part.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, part).has_value());
+    REQUIRE(world.sessions.on_end(stream, id, part.size()).has_value());
+    REQUIRE(link.wait_for_outcomes(before + 1));
+    return std::string(node_state_name(link.outcomes().back().state));
+  }
+
+  // Lets the interval pass, and answers the challenge that it brings.
+  std::string next_answer() {
+    world.clock.advance(30s);
+    world.sessions.tick();
+    return answer();
+  }
+};
+
+// Ticks until `happened`, for 20 seconds at most.
+template <typename Condition>
+bool tick_until(World& world, const Condition& happened) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!happened() && std::chrono::steady_clock::now() < deadline) {
+    world.sessions.tick();
+    std::this_thread::yield();
+  }
+  return happened();
+}
+
+inline std::string state_of(World& world, std::string_view name) {
+  return std::string(node_state_name(world.ledger.node(name)->standing.state));
+}
+
+struct EnrolledNode : SimulatedNode {
+  explicit EnrolledNode(World& world, std::string_view name = "n1") {
+    REQUIRE(world.ledger.enrol(name, tpm().ak(), world.clock.now()).has_value());
+  }
+};
+
+}  // namespace assay::testing
