@@ -52,6 +52,16 @@ TEST_CASE("load_bundle: a boot log that cannot be read is not a boot log that is
   CHECK(loaded.error().id == FaultId::kFileUnreadable);
 }
 
+TEST_CASE("load_bundle: opens regular files only: a pipe would keep it waiting") {
+  const BundleDir dir("a-clean-tcb-sig");
+  dir.remove("ima.log");
+  fs::create_symlink("/dev/null", dir.file("ima.log"));
+  const auto loaded = load_bundle(dir.path());
+  REQUIRE_FALSE(loaded.has_value());
+  CHECK(loaded.error().id == FaultId::kFileUnreadable);
+  CHECK(loaded.error().detail.find("not a regular file") != std::string::npos);
+}
+
 TEST_CASE("load_bundle: a file that has not its form is a fault of the evidence") {
   const std::string zeros(64, '0');
   const std::string pcr0 = "{\"sha256\":{\"0\":\"" + zeros + "\"}}";

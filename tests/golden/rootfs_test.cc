@@ -1,6 +1,7 @@
 #include "golden/rootfs.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <map>
 
 #include "golden/posix.h"
@@ -149,25 +152,90 @@ TEST_CASE("build_from_rootfs: a directory swapped for a link while it works lead
   if (tree->files.size() == 1) CHECK(tree->changed == std::vector<std::string>{"/sub/file"});
 }
 
-TEST_CASE("build_from_rootfs: a file that grows while it is read is left out, and named") {
-  const TempDir dir;
-  const fs::path log = dir.write("log", std::string(9'000'000, 'l'));
-  dir.write("other", "o");
-  bool grown = false;
-  const auto tree = build_from_rootfs({.dir = dir.path().string(),
-                                       .algorithms = {HashAlg::kSha256},
-                                       .threads = 1,
-                                       .on_progress = [&](const BuildProgress& progress) {
+TEST_CASE("build_from_rootfs: a file that became something else is left out, and named") {
+  const TempDir outside;
+  outside.write("file", "outside");
+  struct Row {
+    std::string name;
+    std::function<void(const fs::path&)> become;
+  };
+  const Row rows[] = {
+      {"a link", [&](const fs::path& p) { fs::create_symlink(outside / "file", p); }},
+      {"a pipe", [](const fs::path& p) { REQUIRE(::mkfifo(p.c_str(), 0600) == 0); }},
+      {"a directory", [](const fs::path& p) { fs::create_directory(p); }},
+      {"nothing", [](const fs::path&) {}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const TempDir dir;
+    dir.write("a", "a");
+    dir.write("b", "b");
+    bool done = false;
+    const auto tree = build_from_rootfs({.dir = dir.path().string(),
+                                         .algorithms = {HashAlg::kSha256},
+                                         .threads = 1,
+                                         // Two files: once one is done, the other is still to come.
+                                         .on_progress = [&](const BuildProgress& progress) {
+                                           if (progress.files_done != 1 || done) return;
+                                           done = true;
+                                           for (const std::string name : {"a", "b"}) {
+                                             fs::remove(dir / name);
+                                             row.become(dir / name);
+                                           }
+                                         }});
+    REQUIRE(tree.has_value());
+    CHECK(done);
+    REQUIRE(tree->files.size() == 1);
+    const std::string other = tree->files[0].path == "/a" ? "/b" : "/a";
+    CHECK(tree->changed == std::vector<std::string>{other});
+  }
+}
+
+TEST_CASE("build_from_rootfs: a file that changes while it is read is left out, and named") {
+  const auto set_mtime = [](const fs::path& path, const timespec& mtime) {
+    const timespec times[] = {mtime, mtime};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  };
+  struct Row {
+    std::string name;
+    std::function<void(const fs::path&)> change;
+  };
+  const timespec kOld = {.tv_sec = 1'000'000'000, .tv_nsec = 0};
+  const Row rows[] = {
+      {"it grows, within one tick of the clock",
+       [&](const fs::path& p) {
+         std::ofstream(p, std::ios::app) << "more";
+         set_mtime(p, kOld);
+       }},
+      {"it is overwritten, at the same size",
+       [&](const fs::path& p) {
+         std::fstream(p) << "overwritten";
+         set_mtime(p, {.tv_sec = kOld.tv_sec, .tv_nsec = 1});
+       }},
+      {"it is overwritten a second later",
+       [&](const fs::path& p) { set_mtime(p, {.tv_sec = kOld.tv_sec + 1, .tv_nsec = 0}); }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const TempDir dir;
+    const fs::path log = dir.write("log", std::string(9'000'000, 'l'));
+    set_mtime(log, kOld);
+    dir.write("other", "o");
+    bool changed = false;
+    const auto tree = build_from_rootfs({.dir = dir.path().string(),
+                                         .algorithms = {HashAlg::kSha256},
+                                         .threads = 1,
                                          // In the middle of the log: 4 MiB of it are read.
-                                         if (progress.bytes_done < (4U << 20) || grown) return;
-                                         grown = true;
-                                         std::ofstream(log, std::ios::app) << "more";
-                                       }});
-  REQUIRE(tree.has_value());
-  CHECK(grown);
-  CHECK(tree->changed == std::vector<std::string>{"/log"});
-  REQUIRE(tree->files.size() == 1);
-  CHECK(tree->files[0].path == "/other");
+                                         .on_progress = [&](const BuildProgress& progress) {
+                                           if (progress.bytes_done < (4U << 20)) return;
+                                           if (!std::exchange(changed, true)) row.change(log);
+                                         }});
+    REQUIRE(tree.has_value());
+    CHECK(changed);
+    CHECK(tree->changed == std::vector<std::string>{"/log"});
+    REQUIRE(tree->files.size() == 1);
+    CHECK(tree->files[0].path == "/other");
+  }
 }
 
 TEST_CASE("build_from_rootfs: sockets, pipes and devices are counted and never opened") {
