@@ -195,7 +195,7 @@ RULES = [
     CodeRule("sleep", r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until|clock_nanosleep)\s*\(",
              "wait for a condition with a deadline, never for time alone"),
     TextRule("todo", r"\b(TODO|FIXME|XXX|HACK)\b", "finish it, or file an issue"),
-    TextRule("machine", r"(?<![\w.}$])/(home|Users|work)/\w+|/tmp/build-",
+    TextRule("machine", r"(?<![\w.}$])/(home|Users)/\w+|/tmp/build-",
              "a path of one developer's machine"),
 ]
 

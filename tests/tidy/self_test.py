@@ -52,7 +52,7 @@ CAUGHT = [
     ("todo", "core/x.cc", "// TODO: later\n"),
     ("todo", "docs/x.md", "FIXME\n"),
     ("machine", "deploy/x.sh", "cd /home/ada/assay\n"),
-    ("machine", "docs/x.md", "see /work/main\n"),
+    ("machine", "docs/x.md", "see /Users/ada/assay\n"),
     ("machine", "docs/x.md", "cmake -B /tmp/build-x\n"),
 ]
 
