@@ -221,7 +221,9 @@ Result<std::optional<Object>> load_persistent(const Connection& tpm, TPM2_HANDLE
   return Object(tpm, object, Object::Kind::kPersistent);
 }
 
-Result<Object> make_ak(const Connection& tpm, const AkSettings& settings) {
+// Makes the key and keeps it at the handle. Another process may have put one there since we looked:
+// whatever is there now is for the caller to load and check.
+Status make_ak(const Connection& tpm, const AkSettings& settings) {
   const TPM2B_PUBLIC area = ak_template(settings.algorithm);
   const TPM2B_SENSITIVE_CREATE sensitive = {};
   const TPM2B_DATA outside = {};
@@ -232,11 +234,14 @@ Result<Object> make_ak(const Connection& tpm, const AkSettings& settings) {
                                     &creation_pcrs, &handle, nullptr, nullptr, nullptr, nullptr),
                  "TPM2_CreatePrimary of the attestation key"));
   const Object transient(tpm, handle, Object::Kind::kTransient);
-  ESYS_TR persistent = ESYS_TR_NONE;
-  ASSAY_OK(check(Esys_EvictControl(tpm.get(), ESYS_TR_RH_OWNER, transient.get(), ESYS_TR_PASSWORD,
-                                   ESYS_TR_NONE, ESYS_TR_NONE, settings.handle, &persistent),
-                 "TPM2_EvictControl of the attestation key"));
-  return Object(tpm, persistent, Object::Kind::kPersistent);
+  ESYS_TR handle_at_rest = ESYS_TR_NONE;
+  const TSS2_RC rc =
+      Esys_EvictControl(tpm.get(), ESYS_TR_RH_OWNER, transient.get(), ESYS_TR_PASSWORD,
+                        ESYS_TR_NONE, ESYS_TR_NONE, settings.handle, &handle_at_rest);
+  if (rc == TPM2_RC_NV_DEFINED) return {};
+  ASSAY_OK(check(rc, "TPM2_EvictControl of the attestation key"));
+  const Object kept(tpm, handle_at_rest, Object::Kind::kPersistent);
+  return {};
 }
 
 struct Ak {
@@ -247,8 +252,14 @@ struct Ak {
 Result<Ak> load_or_make_ak(const Connection& tpm, const AkSettings& settings) {
   ASSAY_TRY(std::optional<Object> object, load_persistent(tpm, settings.handle));
   if (!object) {
-    ASSAY_TRY(Object made, make_ak(tpm, settings));
-    object.emplace(std::move(made));
+    ASSAY_OK(make_ak(tpm, settings));
+    ASSAY_TRY(std::optional<Object> kept, load_persistent(tpm, settings.handle));
+    if (!kept) {
+      return fail(FaultId::kUnavailable,
+                  "the TPM's object at " + hex(settings.handle) +
+                      " was removed as soon as it was made: end what does it");
+    }
+    object.emplace(*std::move(kept));
   }
   ASSAY_TRY(Bytes encoded, checked_public(tpm, *object, settings));
   return Ak{.object = *std::move(object), .encoded = std::move(encoded)};

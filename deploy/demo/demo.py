@@ -130,7 +130,10 @@ class Demo:
         return self.run(sys.executable, DEPLOY / "guest" / "vm.py", *words, **options)
 
     def in_guest(self, command):
-        return self.vm("exec", self.guest, command, capture_output=True).stdout
+        try:
+            return self.vm("exec", self.guest, command, capture_output=True).stdout
+        except subprocess.CalledProcessError as error:
+            raise DemoError(f"in the guest, {command!r}: {error.stdout}{error.stderr}".rstrip()) from error
 
     def metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/metrics", timeout=10) as answer:

@@ -4,13 +4,14 @@
 #include <tss2/tss2_mu.h>
 
 #include "core/tpm_quote.h"
-#include "tests/agent/busy_kernel.h"
+#include "tests/agent/busy_tpm.h"
 #include "tests/support/swtpm.h"
 
 namespace assay::agent {
 namespace {
 
-using testing::BusyKernel;
+using testing::BusyTpm;
+using testing::Interference;
 using testing::Swtpm;
 
 constexpr AkSettings kEcc{.algorithm = AkAlgorithm::kEccP256};
@@ -49,6 +50,13 @@ QuotedPcrs verified(const Tpm& tpm, const Nonce& asked, const PcrSelection& sele
   return *quoted;
 }
 
+// A kernel that measures files between a quote and the reading of its PCRs.
+Interference measuring(const Swtpm& tpm, int times) {
+  return {.before = TPM2_CC_PCR_Read,
+          .act = [&tpm] { tpm.extend(kImaPcr, {Digest::filled(HashAlg::kSha256, 7)}); },
+          .times = times};
+}
+
 void check_fails(const Result<Tpm>& got, FaultId want, std::string_view says) {
   REQUIRE_FALSE(got.has_value());
   CHECK(got.error().id == want);
@@ -76,6 +84,17 @@ TEST_CASE("Tpm::open: the key stays the same over reopening, resets and eviction
   swtpm.evict(AkSettings{}.handle);
   CHECK(opened(swtpm.tcti()).ak_public() == first);
   CHECK(opened(Swtpm().tcti()).ak_public() != first);
+}
+
+TEST_CASE("Tpm::open: two that start at once on a new TPM get the one key") {
+  const Swtpm swtpm;
+  Bytes first;
+  const BusyTpm busy(swtpm, {.before = TPM2_CC_EvictControl,
+                             .act = [&] { first = opened(swtpm.tcti()).ak_public(); },
+                             .times = 1});
+  const Tpm second = opened(busy.tcti());
+  CHECK(busy.interfered() == 1);
+  CHECK(second.ak_public() == first);
 }
 
 TEST_CASE("Tpm::open: an object of another kind at the handle is refused and kept") {
@@ -166,19 +185,19 @@ TEST_CASE("Tpm::quote: what was extended since is in the next quote") {
 
 TEST_CASE("Tpm::quote: a PCR that is extended while it is quoted is quoted anew") {
   const Swtpm swtpm;
-  const BusyKernel kernel(swtpm, 3);
-  const Tpm tpm = opened(kernel.tcti());
+  const BusyTpm busy(swtpm, measuring(swtpm, 3));
+  const Tpm tpm = opened(busy.tcti());
   verified(tpm, nonce(7), default_selection(HashAlg::kSha256));
-  CHECK(kernel.extended() == 3);
+  CHECK(busy.interfered() == 3);
 }
 
 TEST_CASE("Tpm::quote: PCRs that never hold still end in a fault, not in a loop") {
   const Swtpm swtpm;
-  const BusyKernel kernel(swtpm, 1000);
-  const auto quote = opened(kernel.tcti()).quote(nonce(8), default_selection(HashAlg::kSha256));
+  const BusyTpm busy(swtpm, measuring(swtpm, 1000));
+  const auto quote = opened(busy.tcti()).quote(nonce(8), default_selection(HashAlg::kSha256));
   REQUIRE_FALSE(quote.has_value());
   CHECK(quote.error().id == FaultId::kUnavailable);
-  CHECK(kernel.extended() < 20);
+  CHECK(busy.interfered() < 20);
 }
 
 TEST_CASE("Tpm::quote: a nonce of any size that a TPM takes") {

@@ -1,4 +1,4 @@
-#include "tests/agent/busy_kernel.h"
+#include "tests/agent/busy_tpm.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace assay::testing {
 namespace {
@@ -39,22 +40,22 @@ int connect_to(const std::string& path) {
 
 }  // namespace
 
-BusyKernel::BusyKernel(const Swtpm& tpm, int times)
+BusyTpm::BusyTpm(const Swtpm& tpm, Interference interference)
     : tpm_(tpm),
-      times_(times),
+      interference_(std::move(interference)),
       socket_((dir_ / "tpm").string()),
       commands_(listen_at(socket_)),
       control_(listen_at(socket_ + ".ctrl")),
       thread_([this] { serve(); }) {}
 
-BusyKernel::~BusyKernel() {
+BusyTpm::~BusyTpm() {
   ::shutdown(commands_, SHUT_RDWR);  // ends serve()
   thread_.join();
   ::close(commands_);
   ::close(control_);
 }
 
-void BusyKernel::serve() {
+void BusyTpm::serve() {
   for (;;) {
     pollfd fds[] = {{.fd = commands_, .events = POLLIN, .revents = 0},
                     {.fd = control_, .events = POLLIN, .revents = 0}};
@@ -68,12 +69,12 @@ void BusyKernel::serve() {
 }
 
 // tpm2-tss writes each command whole, and opens one connection at a time.
-void BusyKernel::relay(int client, Channel channel) {
+void BusyTpm::relay(int client, Channel channel) {
   const std::string path = tpm_.tcti().substr(kPrefix.size());
   std::uint8_t buffer[8192];
   ssize_t size = ::read(client, buffer, sizeof buffer);
   if (size <= 0) return;
-  if (channel == Channel::kCommands) meddle({buffer, static_cast<std::size_t>(size)});
+  if (channel == Channel::kCommands) interfere({buffer, static_cast<std::size_t>(size)});
   const int server = connect_to(channel == Channel::kCommands ? path : path + ".ctrl");
   if (::write(server, buffer, static_cast<std::size_t>(size)) != size) std::abort();
   for (;;) {
@@ -89,14 +90,14 @@ void BusyKernel::relay(int client, Channel channel) {
   ::close(server);
 }
 
-void BusyKernel::meddle(ByteView command) {
-  static constexpr std::uint8_t kPcrRead[] = {0x00, 0x00, 0x01, 0x7e};  // TPM_CC_PCR_Read
-  if (extended_ == times_ || command.size() < 10 ||
-      !std::ranges::equal(command.subspan(6, 4), kPcrRead)) {
-    return;
-  }
-  tpm_.extend(kImaPcr, {Digest::filled(HashAlg::kSha256, 7)});
-  ++extended_;
+// A command is a tag, its size, and its code, all big-endian (TPM 2.0 Library, Part 1, 18.2).
+void BusyTpm::interfere(ByteView command) {
+  if (interfered_ == interference_.times || command.size() < 10) return;
+  TPM2_CC code = 0;
+  for (const std::uint8_t byte : command.subspan(6, 4)) code = code << 8 | byte;
+  if (code != interference_.before) return;
+  ++interfered_;
+  interference_.act();
 }
 
 }  // namespace assay::testing
