@@ -49,6 +49,9 @@ void Reporter::count_open_violations() {
   if (!counts) return not_stored(counts.error());
   for (std::size_t i = 0; i < fault_count(); ++i) {
     const auto id = static_cast<FaultId>(i);
+    if (fault_class(id) != FaultClass::kViolation && fault_class(id) != FaultClass::kTampering) {
+      continue;  // never stored as a violation
+    }
     const auto open =
         std::ranges::find(*counts, fault_name(id), &std::pair<std::string, std::uint64_t>::first);
     metrics_.set_violations_active(id, open == counts->end() ? 0 : open->second);
