@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/boot_log.h"
+#include "core/boot/boot_log.h"
 
 namespace assay {
 namespace {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/appraise.h"
+#include "core/policy.h"
 
 namespace assay {
 
@@ -14,6 +15,7 @@ struct Evidence {
   const UntrustedQuote& quote;
   ByteView ima_log;                       // from the entry that was asked for
   std::optional<ByteView> boot_log = {};  // binary_bios_measurements
+  ByteView command_line = {};             // /proc/cmdline: a claim
 };
 
 // What the verifier knows and asked for. Borrowed for the call.
@@ -25,6 +27,10 @@ struct Expectation {
   LogCheckpoint from = {};                     // proven part of the log, which was not asked for
   std::optional<TpmClock> last_clock = {};     // of the evidence that `from` comes from
   const GoldenSnapshot* golden = nullptr;      // null: judge authenticity and replay only
+  const BootPolicy* boot_policy = nullptr;     // null: the boot is described, not judged
+  const ImaPolicyRule* ima_policy = nullptr;   // null: not judged
+  std::chrono::sys_days today = {};            // for values that are accepted until a day
+  PcrValues boot_pcrs = {};  // of this boot, as judged before: a change asks for the boot log again
 };
 
 // What a replayed log says of itself.
@@ -50,6 +56,7 @@ struct Appraisal {
   Continuity continuity = Continuity::kSameBoot;
   std::optional<LogFacts> log = {};        // the log is proven
   std::optional<LogCheckpoint> next = {};  // likewise: where the next attempt goes on
+  std::optional<BootFacts> boot = {};      // evidence had a boot log, or was asked for one
   FaultList faults = {};
 
   // The node has rebooted while it was asked for the rest of an older boot's log: nothing is judged

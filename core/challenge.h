@@ -38,6 +38,8 @@ struct Challenge {
   std::uint64_t first_entry;    // measurement log entries before this one are proven already
   std::uint64_t first_byte;     // where that entry starts in binary_runtime_measurements
   std::uint64_t max_log_bytes;  // the node sends no more than this
+  bool quote_only = false;      // no log at all: the answer is the quote
+  std::uint64_t max_boot_log_bytes = 0;  // the firmware's log, up to this size; 0: not wanted
 };
 
 // The PCRs that one attestation needs in `bank`: 0–9, which boot_aggregate is taken of, and 10.

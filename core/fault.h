@@ -53,6 +53,8 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the TPM clock or restart count went back without a TPM reset: an old or foreign quote")      \
   X(kQuoteResetBackwards, "quote.reset_backwards", kTampering, kCritical,                         \
     "the TPM reset count went back: the TPM was cleared or replaced, enrol the node again")       \
+  X(kQuoteFirmwareChanged, "quote.firmware_changed", kTampering, kCritical,                       \
+    "the TPM's firmware version changed without a TPM reset: an old or foreign quote")            \
   X(kAkMalformed, "ak.malformed", kInvalid, kCritical,                                            \
     "the attestation key is not a TPM2B_PUBLIC or PEM public key, or has bytes left over")        \
   X(kAkUnsupported, "ak.unsupported", kInvalid, kCritical,                                        \
@@ -60,8 +62,58 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kAkAttributes, "ak.attributes", kInvalid, kCritical,                                          \
     "the attestation key is not a restricted signing key that was made in, and is bound to, one " \
     "TPM")                                                                                        \
+  X(kAkLockout, "ak.lockout", kInvalid, kCritical,                                                \
+    "the attestation key lacks noDA: power cuts would lock it, and the node would fall "          \
+    "silent")                                                                                     \
   X(kAkUnknown, "ak.unknown", kInvalid, kCritical,                                                \
     "no node is enrolled with this attestation key")                                              \
+  X(kEkMalformed, "ek.malformed", kInvalid, kCritical,                                            \
+    "the endorsement key is not a TPM2B_PUBLIC, or has bytes left over")                          \
+  X(kEkUnsupported, "ek.unsupported", kInvalid, kCritical,                                        \
+    "the endorsement key's algorithm, curve, size or cipher is not one that Assay "               \
+    "accepts")                                                                                    \
+  X(kEkAttributes, "ek.attributes", kInvalid, kCritical,                                          \
+    "the endorsement key is not a restricted decryption key that was made in, and is "            \
+    "bound to, one TPM")                                                                          \
+  X(kEkCertificateMissing, "ek.certificate_missing", kInvalid, kCritical,                         \
+    "the TPM has no endorsement certificate, and the policy does not name its key")               \
+  X(kEkCertificateMalformed, "ek.certificate_malformed", kInvalid, kCritical,                     \
+    "the endorsement certificate, or one of its chain, is not an X.509 certificate")              \
+  X(kEkCertificateKeyMismatch, "ek.certificate_key_mismatch", kInvalid, kCritical,                \
+    "the endorsement certificate is of another key than the one presented")                       \
+  X(kEkCertificateUsage, "ek.certificate_usage", kInvalid, kCritical,                             \
+    "the certificate is not made out for an endorsement key")                                     \
+  X(kEkCertificateExpired, "ek.certificate_expired", kInvalid, kCritical,                         \
+    "a certificate of the endorsement chain is not valid at this time")                           \
+  X(kEkCertificateUntrusted, "ek.certificate_untrusted", kInvalid, kCritical,                     \
+    "the endorsement certificate does not lead to a vendor root that the verifier has")           \
+  X(kEnrolNameInvalid, "enrol.name_invalid", kInvalid, kWarning,                                  \
+    "the name that the node claims is not one that Kubernetes gives a node")                      \
+  X(kEnrolNameTaken, "enrol.name_taken", kInvalid, kCritical,                                     \
+    "another TPM is enrolled under the name that this one claims")                                \
+  X(kEnrolEkTaken, "enrol.ek_taken", kInvalid, kCritical,                                         \
+    "this TPM is enrolled under another name than the one it claims")                             \
+  X(kEnrolKeyChanged, "enrol.key_changed", kInvalid, kCritical,                                   \
+    "the node's TPM is known, and presents another attestation key than the enrolled one")        \
+  X(kEnrolNotAdmitted, "enrol.not_admitted", kInvalid, kCritical,                                 \
+    "no rule of the policy admits this TPM")                                                      \
+  X(kEnrolPending, "enrol.pending", kInvalid, kWarning,                                           \
+    "the node has proven its TPM and waits for an operator's approval")                           \
+  X(kEnrolTokenUnknown, "enrol.token_unknown", kInvalid, kCritical,                               \
+    "the join token is not one that the verifier gave out, or was revoked")                       \
+  X(kEnrolTokenExpired, "enrol.token_expired", kInvalid, kWarning,                                \
+    "the join token's time is over")                                                              \
+  X(kEnrolTokenSpent, "enrol.token_spent", kInvalid, kWarning,                                    \
+    "the join token has admitted as many nodes as it may")                                        \
+  X(kEnrolVendorRefused, "enrol.vendor_refused", kInvalid, kCritical,                             \
+    "the TPM's manufacturer is not one that the join token admits")                               \
+  X(kEnrolCredentialMismatch, "enrol.credential_mismatch", kInvalid, kCritical,                   \
+    "the TPM did not open the credential: the attestation key is not in the TPM of this "         \
+    "endorsement key")                                                                            \
+  X(kEnrolCredentialExpired, "enrol.credential_expired", kInvalid, kWarning,                      \
+    "the credential was opened too late")                                                         \
+  X(kEnrolCredentialUsed, "enrol.credential_used", kInvalid, kCritical,                           \
+    "the credential was answered before: each serves once")                                       \
   X(kImaTooLarge, "ima.too_large", kInvalid, kCritical,                                           \
     "the measurement log, or a record in it, is over the limit")                                  \
   X(kImaMalformed, "ima.malformed", kInvalid, kCritical,                                          \
@@ -85,6 +137,12 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kImaViolation, "ima.violation", kViolation, kCritical,                                        \
     "the kernel could not measure a file reliably (written while read or executed); its name is " \
     "not authenticated")                                                                          \
+  X(kImaPolicyMissing, "ima.policy_missing", kViolation, kCritical,                               \
+    "the log shows no golden IMA policy: root can have replaced the kernel's silently")           \
+  X(kImaPolicyLate, "ima.policy_late", kViolation, kCritical,                                     \
+    "the golden IMA policy was loaded after more entries than the policy allows")                 \
+  X(kImaPolicyRepeated, "ima.policy_repeated", kViolation, kCritical,                             \
+    "an IMA policy was loaded more than once in this boot")                                       \
   X(kBootMalformed, "boot.malformed", kInvalid, kCritical,                                        \
     "the firmware event log is cut short or breaks its format")                                   \
   X(kBootEventDigestMismatch, "boot.event_digest_mismatch", kTampering, kCritical,                \
@@ -93,6 +151,24 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the firmware event log does not lead to a quoted PCR")                                       \
   X(kBootAggregateMismatch, "boot.aggregate_mismatch", kViolation, kCritical,                     \
     "the log's boot_aggregate is not the digest of the quoted boot PCRs")                         \
+  X(kBootAggregateMissing, "boot.aggregate_missing", kViolation, kCritical,                       \
+    "the log's first entry is no boot_aggregate")                                                 \
+  X(kBootLogMissing, "boot.log_missing", kViolation, kCritical,                                   \
+    "the boot policy judges events, and the node gives no firmware event log")                    \
+  X(kBootPcrNotAccepted, "boot.pcr_not_accepted", kViolation, kCritical,                          \
+    "a boot PCR has a value that the boot policy does not accept")                                \
+  X(kBootSecureBootOff, "boot.secure_boot", kViolation, kCritical,                                \
+    "Secure Boot is not in the state that the boot policy wants")                                 \
+  X(kBootVariableNotAccepted, "boot.variable_not_accepted", kViolation, kCritical,                \
+    "a Secure Boot variable (PK, KEK, db, dbx) has content that the boot policy does not "        \
+    "accept")                                                                                     \
+  X(kBootApplicationNotAccepted, "boot.application_not_accepted", kViolation, kCritical,          \
+    "the firmware ran an image that the boot policy does not accept")                             \
+  X(kBootFileNotAccepted, "boot.file_not_accepted", kViolation, kCritical,                        \
+    "the boot loader read a kernel, initrd or other file that the boot policy does not "          \
+    "accept")                                                                                     \
+  X(kBootCommandLine, "boot.command_line", kViolation, kCritical,                                 \
+    "the kernel's command line breaks a rule of the boot policy, or none was proven")             \
   X(kEvidenceNone, "evidence.none", kNoEvidence, kCritical,                                       \
     "the node has not answered within its deadline")                                              \
   X(kEvidenceRefused, "evidence.refused", kNoEvidence, kCritical,                                 \

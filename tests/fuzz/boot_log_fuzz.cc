@@ -1,5 +1,5 @@
 // No bytes a node can send may crash the parser or the replay, or make them read out of bounds.
-#include "core/boot_log.h"
+#include "core/boot/boot_log.h"
 #include "tests/fuzz/check.h"
 #include "tests/support/fake_tpm.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/boot_log.h"
+#include "core/boot/boot_log.h"
 #include "tests/support/fake_tpm.h"
 
 namespace assay::testing {

@@ -164,7 +164,7 @@ RULES = [
                 "cpp-httplib is for the verifier's .cc files"),
     IncludeRule("openssl_at_the_edge", r"(openssl/.*|core/openssl\.h)$",
                 lambda path: path in OPENSSL_EDGE or path in OPENSSL_HEADERS or
-                re.match(r"(core/\w+|golden/sign\w*)\.cc$", path),
+                re.match(r"(core/(\w+/)?\w+|golden/sign\w*)\.cc$", path),
                 "OpenSSL is for core, golden signing and the TLS edge"),
     IncludeRule("esys_in_agent_tpm_only", r"tss2/tss2_(esys|tctildr|rc|sys|fapi).*\.h$",
                 lambda path: path == "agent/tpm.cc", "only agent/tpm.cc talks to a TPM"),

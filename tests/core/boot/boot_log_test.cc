@@ -1,4 +1,4 @@
-#include "core/boot_log.h"
+#include "core/boot/boot_log.h"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/boot_log.h"
+#include "core/boot/boot_log.h"
 #include "tests/support/boot_log_builder.h"
 
 using namespace assay;

@@ -1,0 +1,80 @@
+// The endorsement certificate: a TPM vendor's word that an endorsement key is in a TPM of theirs.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/enrolment/ek_public.h"
+
+namespace assay {
+
+// The certificates that an endorsement chain may end at. Immutable; cheap to copy; safe from any
+// thread.
+class VendorRoots {
+ public:
+  class Store;  // the OpenSSL store
+
+  VendorRoots();  // none: no certificate is trusted
+
+  const Store& store() const { return *store_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  friend Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>&);
+  std::shared_ptr<const Store> store_;
+  std::size_t size_ = 0;
+};
+
+// Reads certificates, each file PEM (any number of blocks) or DER (one). Those that are self-issued
+// are roots; the others help to build chains and are never trusted by themselves.
+// Fails with kEkCertificateMalformed, naming the file's position, for a file with none.
+Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>& files);
+
+// An endorsement certificate as the node gave it, with what the node says leads to a root.
+struct UntrustedEkCertificate {
+  Bytes certificate;         // the content of the TPM's NV index; at most 8 KiB
+  std::vector<Bytes> chain;  // DER, at most 16 of 8 KiB
+};
+
+// A TPM whose endorsement certificate was checked. Only verify_ek_certificate() makes one.
+class EndorsedEk {
+ public:
+  const EkPublic& ek() const { return ek_; }
+  // TCG's vendor id as the certificate has it, such as "id:49465800", or empty.
+  const std::string& manufacturer() const { return manufacturer_; }
+
+ private:
+  friend Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate&, const EkPublic&,
+                                                  const VendorRoots&, std::chrono::sys_seconds);
+  EndorsedEk(EkPublic ek, std::string manufacturer)
+      : ek_(std::move(ek)), manufacturer_(std::move(manufacturer)) {}
+  EkPublic ek_;
+  std::string manufacturer_;
+};
+
+// Checks that a vendor in `roots` has certified `ek`.
+//
+// The certificate is DER; a header 10 01 00 with its 16-bit size, and zeros that fill up the NV
+// index, are taken off.
+//
+// Fails with, in the order checked:
+//   kEkCertificateMalformed    too large, too many; not X.509; other bytes left over
+//   kEkCertificateKeyMismatch  it certifies another key than `ek`
+//   kEkCertificateUsage        no extended key usage 2.23.133.8.1 (tcg-kp-EKCertificate), or it is a
+//                              CA's
+//   kEkCertificateExpired      it, or one of its chain, is not valid at `now`
+//   kEkCertificateUntrusted    no chain to a root; a signature that does not verify; a chain with
+//                              SHA-1 signatures or critical extensions that we do not know
+//
+// A critical subjectAltName with the TCG's directory attributes is known. Revocation is not looked
+// at: vendors' lists are on networks that a verifier may not reach. Pure.
+//
+// TCG EK Credential Profile 2.5, 3 (certificate) and 2.2.1.4, 2.2.1.5 (NV indices); RFC 5280.
+Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate& untrusted,
+                                         const EkPublic& ek, const VendorRoots& roots,
+                                         std::chrono::sys_seconds now);
+
+}  // namespace assay
