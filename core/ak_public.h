@@ -32,6 +32,13 @@ class AkPublic {
   // Whether the key's TPM attributes are known, which a PEM cannot say.
   bool tpm_bound() const { return scheme_.has_value(); }
 
+  // The object's name in its TPM, attributes included: nameAlg as 16 bits, and the hash of the
+  // public area. Empty for a PEM key, and for a name algorithm other than SHA-256, -384 or -512.
+  const Bytes& name() const { return name_; }
+
+  // Whether the TPM lets the key sign while it is locked out. False for a PEM key.
+  bool no_da() const { return no_da_; }
+
  private:
   friend Result<AkPublic> parse_ak_public(ByteView);
   AkPublic(std::shared_ptr<const Key> key, Bytes encoded, Digest fingerprint)
@@ -43,6 +50,8 @@ class AkPublic {
   bool is_rsa_ = false;
   std::optional<SignatureScheme> scheme_;
   std::optional<HashAlg> scheme_hash_;
+  Bytes name_;
+  bool no_da_ = false;
 };
 
 // Reads an attestation key: a TPM2B_PUBLIC as the TPM marshals it, or one PEM block "PUBLIC KEY".
@@ -61,5 +70,15 @@ class AkPublic {
 //
 // TPM 2.0 Library, Part 2: TPMA_OBJECT (8.3), TPMT_PUBLIC (12.2.4), TPM2B_PUBLIC (12.2.5).
 Result<AkPublic> parse_ak_public(ByteView bytes);
+
+// Whether a node may enrol with `ak` by its TPM's word. An operator may enrol other keys by hand.
+//
+// Fails with, in the order checked:
+//   kAkMalformed    a PEM key: what cannot be named cannot be proven by a credential
+//   kAkUnsupported  a name algorithm other than SHA-256, SHA-384 or SHA-512
+//   kAkLockout      without noDA: unorderly shutdowns would lock the key (Part 1, 19.8)
+//
+// Pure.
+Status check_enrollable(const AkPublic& ak);
 
 }  // namespace assay

@@ -6,11 +6,21 @@
 #include <optional>
 
 #include "core/ak_public.h"
+#include "core/enrolment/ek_public.h"
 #include "core/openssl.h"
 
 namespace assay {
 
 class AkPublic::Key {
+ public:
+  explicit Key(openssl::EvpPkey key) : key_(std::move(key)) {}
+  EVP_PKEY* get() const { return key_.get(); }
+
+ private:
+  openssl::EvpPkey key_;
+};
+
+class EkPublic::Key {
  public:
   explicit Key(openssl::EvpPkey key) : key_(std::move(key)) {}
   EVP_PKEY* get() const { return key_.get(); }
