@@ -19,7 +19,9 @@ class EkPublic {
   const Key& key() const { return *key_; }
   ByteView encoded() const { return encoded_; }  // TPM2B_PUBLIC, as parsed
 
-  // SHA-256 of the public area (TPMT_PUBLIC): the identity of the node.
+  // SHA-256 of the key's SubjectPublicKeyInfo: the identity of the TPM. The public area around the
+  // key is the node's word, which no certificate confirms: hashed with it, one TPM could pass for
+  // many.
   const Digest& id() const { return id_; }
 
   bool is_rsa() const { return is_rsa_; }
@@ -47,7 +49,7 @@ class EkPublic {
 // algorithm SHA-256, SHA-384 or SHA-512 and AES-CFB as its symmetric algorithm.
 // Fails with, in this order:
 //   kEkMalformed    over 4 KiB; does not unmarshal; bytes left over; a point that is not on its curve
-//   kEkUnsupported  another algorithm, curve, size, name algorithm or symmetric algorithm
+//   kEkUnsupported  another algorithm, curve or size; another name algorithm or symmetric algorithm
 //   kEkAttributes   not restricted, decrypt, fixedTPM, fixedParent and sensitiveDataOrigin, or it may
 //                   sign
 //
