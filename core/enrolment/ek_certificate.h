@@ -28,15 +28,16 @@ class VendorRoots {
   std::size_t size_ = 0;
 };
 
-// Reads certificates, each file PEM (any number of blocks) or DER (one). Those that are self-issued
+// Reads certificates, each file PEM (any number of blocks) or DER (one), of at most 16 MiB. Those that are self-issued
 // are roots; the others help to build chains and are never trusted by themselves.
-// Fails with kEkCertificateMalformed, naming the file's position, for a file with none.
+// Fails with kEkCertificateMalformed, naming the file's position from 0, for a file with none, or
+// with a block "CERTIFICATE" that is none. Other blocks are passed over. Pure.
 Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>& files);
 
 // An endorsement certificate as the node gave it, with what the node says leads to a root.
 struct UntrustedEkCertificate {
   Bytes certificate;         // the content of the TPM's NV index; at most 8 KiB
-  std::vector<Bytes> chain;  // DER, at most 16 of 8 KiB
+  std::vector<Bytes> chain;  // at most 8 KiB each, of one or more certificates; 16 in all
 };
 
 // A TPM whose endorsement certificate was checked. Only verify_ek_certificate() makes one.
@@ -57,22 +58,25 @@ class EndorsedEk {
 
 // Checks that a vendor in `roots` has certified `ek`.
 //
-// The certificate is DER; a header 10 01 00 with its 16-bit size, and zeros that fill up the NV
-// index, are taken off.
+// Certificates are DER; a header 10 01 00 with its 16-bit size, and the bytes 00 or ff that fill up
+// the NV index, are taken off. A key that is marked as for RSAES-OAEP only is an RSA key.
 //
 // Fails with, in the order checked:
 //   kEkCertificateMalformed    too large, too many; not X.509; other bytes left over
 //   kEkCertificateKeyMismatch  it certifies another key than `ek`
 //   kEkCertificateUsage        no extended key usage 2.23.133.8.1 (tcg-kp-EKCertificate), or it is a
 //                              CA's
-//   kEkCertificateExpired      it, or one of its chain, is not valid at `now`
+//   kEkCertificateExpired      it is not valid at `now`, or leads to a root by one that is not
 //   kEkCertificateUntrusted    no chain to a root; a signature that does not verify; a chain with
-//                              SHA-1 signatures or critical extensions that we do not know
+//                              SHA-1 signatures, keys under 112 bits of security, or critical
+//                              extensions that we do not know
 //
-// A critical subjectAltName with the TCG's directory attributes is known. Revocation is not looked
-// at: vendors' lists are on networks that a verifier may not reach. Pure.
+// A critical subjectAltName with the TCG's directory attributes is known. A root's own signature,
+// which proves nothing, may be SHA-1. Revocation is not looked at: vendors' lists are on networks
+// that a verifier may not reach. Pure.
 //
-// TCG EK Credential Profile 2.5, 3 (certificate) and 2.2.1.4, 2.2.1.5 (NV indices); RFC 5280.
+// TCG EK Credential Profile 2.5, 3 (certificate) and 2.2.1.4, 2.2.1.5 (NV indices); TCG PC Client
+// Implementation for 1.2, 7.3.2 (header); RFC 5280.
 Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate& untrusted,
                                          const EkPublic& ek, const VendorRoots& roots,
                                          std::chrono::sys_seconds now);
