@@ -14,7 +14,6 @@ using openssl::EvpPkey;
 using ParamBuilder = Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Params = Handle<OSSL_PARAM, OSSL_PARAM_free>;
 
-constexpr std::size_t kMaxPublicBytes = 4096;
 constexpr int kMinRsaBits = 2048;
 constexpr int kMaxRsaBits = 4096;
 constexpr std::uint32_t kDefaultExponent = 65537;  // what a zero exponent in TPMS_RSA_PARMS means
@@ -116,7 +115,6 @@ Status check_ecc(EVP_PKEY* key, const PublicFaults& faults) {
 }  // namespace
 
 Result<TPMT_PUBLIC> unmarshal_public(ByteView bytes, const PublicFaults& faults) {
-  if (bytes.size() > kMaxPublicBytes) return fail(faults.malformed, "key over 4 KiB");
   TPM2B_PUBLIC out = {};
   std::size_t offset = 0;
   if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(bytes.data(), bytes.size(), &offset, &out) !=

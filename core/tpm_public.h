@@ -17,10 +17,9 @@ struct PublicFaults {
 
 // The public area of a TPM2B_PUBLIC.
 //
-//   bytes   at most 4 KiB, untrusted
+//   bytes   untrusted, of any size: no TPM2B_PUBLIC is longer than its structure
 //
-// Fails with `faults.malformed` when over 4 KiB, when it does not unmarshal, or with bytes left
-// over. TPM 2.0 Library, Part 2: TPMT_PUBLIC (12.2.4), TPM2B_PUBLIC (12.2.5).
+// Fails with `faults.malformed` when it does not unmarshal, or with bytes left over. TPM 2.0 Library, Part 2: TPMT_PUBLIC (12.2.4), TPM2B_PUBLIC (12.2.5).
 Result<TPMT_PUBLIC> unmarshal_public(ByteView bytes, const PublicFaults& faults);
 
 // TPMT_PUBLIC within a TPM2B_PUBLIC that unmarshal_public() has read: what a name is the hash of.

@@ -1,6 +1,7 @@
 #include "core/ak_public.h"
 
 #include <doctest/doctest.h>
+#include <openssl/pem.h>
 
 #include "tests/support/evidence_case.h"
 #include "tests/support/fake_tpm.h"
@@ -21,6 +22,14 @@ Bytes l_aks(std::string_view stem, std::string_view suffix) {
 
 Result<AkPublic> edited(const FakeTpm& tpm, const std::function<void(TPMT_PUBLIC&)>& edit) {
   return parse_ak_public(tpm.ak_public(edit));
+}
+
+Bytes pem_of(const openssl::EvpPkey& key) {
+  const openssl::Bio bio(BIO_new(BIO_s_mem()));
+  REQUIRE(PEM_write_bio_PUBKEY(bio.get(), key.get()) == 1);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return Bytes(text, text + size);
 }
 
 }  // namespace
@@ -108,4 +117,15 @@ TEST_CASE("parse_ak_public: a size that is not accepted is said before what the 
   });
   REQUIRE_FALSE(got.has_value());
   CHECK(got.error().id == FaultId::kAkUnsupported);
+}
+
+TEST_CASE("parse_ak_public: a PEM of a key that no quote could be checked with is refused") {
+  const openssl::EvpPkey keys[] = {
+      openssl::EvpPkey(EVP_RSA_gen(1024)), openssl::EvpPkey(EVP_EC_gen("P-224")),
+      openssl::EvpPkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"))};
+  for (const openssl::EvpPkey& key : keys) {
+    const auto got = parse_ak_public(pem_of(key));
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().id == FaultId::kAkUnsupported);
+  }
 }
