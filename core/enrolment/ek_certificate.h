@@ -28,8 +28,9 @@ class VendorRoots {
   std::size_t size_ = 0;
 };
 
-// Reads certificates, each file PEM (any number of blocks) or DER (one), of at most 16 MiB. Those that are self-issued
-// are roots; the others help to build chains and are never trusted by themselves.
+// Reads certificates, each file PEM (any number of blocks) or DER (one), of at most 16 MiB. Those
+// that are self-issued are roots; the others help to build chains and are never trusted by
+// themselves.
 // Fails with kEkCertificateMalformed, naming the file's position from 0, for a file with none, or
 // with a block "CERTIFICATE" that is none. Other blocks are passed over. Pure.
 Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>& files);
