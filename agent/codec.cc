@@ -1,5 +1,6 @@
 #include "agent/codec.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "assay/v1/agent.pb.h"
@@ -9,7 +10,9 @@ namespace assay::agent {
 namespace {
 
 constexpr std::size_t kMinNonceBytes = 8;
-constexpr std::size_t kMaxTextBytes = 64;  // of the verifier's words in our log
+constexpr std::uint64_t kMaxBootLogBytes = std::uint64_t{4}
+                                           << 20;  // it is held in memory as a whole
+constexpr std::size_t kMaxTextBytes = 64;          // of the verifier's words in our log
 
 v1::HashAlgorithm to_wire(HashAlg alg) {
   switch (alg) {
@@ -36,6 +39,11 @@ std::string to_string(ByteView bytes) {
   return std::string(as_text(bytes));
 }
 
+Bytes to_bytes(const std::string& text) {
+  const ByteView view = as_bytes(text);
+  return {view.begin(), view.end()};
+}
+
 struct Encoder {
   v1::AgentMessage& out;
 
@@ -43,6 +51,23 @@ struct Encoder {
     v1::Hello& to = *out.mutable_hello();
     to.set_ak_public(to_string(hello.ak_public));
     to.set_agent_version(std::move(hello.agent_version));
+    for (const HashAlg bank : hello.banks) to.add_banks(to_wire(bank));
+  }
+  void operator()(Identity identity) const {
+    v1::Identity& to = *out.mutable_identity();
+    to.set_node_name(std::move(identity.node_name));
+    to.set_ek_public(to_string(identity.tpm.ek_public));
+    to.set_ek_certificate(to_string(identity.tpm.ek_certificate));
+    for (const Bytes& der : identity.tpm.ek_chain) to.add_ek_chain(to_string(der));
+    to.set_join_token(std::move(identity.join_token));
+  }
+  void operator()(const OpenedCredential& opened) const {
+    out.mutable_opened_credential()->set_secret(to_string(opened.secret));
+  }
+  void operator()(const BootLogChunk& chunk) const {
+    v1::BootLogChunk& to = *out.mutable_boot_log_chunk();
+    to.set_challenge_id(chunk.challenge_id);
+    to.set_data(to_string(chunk.bytes));
   }
   void operator()(const QuoteMessage& message) const {
     v1::Quote& to = *out.mutable_quote();
@@ -65,6 +90,8 @@ struct Encoder {
     v1::End& to = *out.mutable_end();
     to.set_challenge_id(end.challenge_id);
     to.set_log_bytes(end.log_bytes);
+    to.set_boot_log_bytes(end.boot_log_bytes);
+    to.set_command_line(to_string(end.command_line));
   }
   void operator()(Refusal refusal) const {
     v1::Refusal& to = *out.mutable_refusal();
@@ -103,11 +130,14 @@ Result<Challenge> decode_challenge(const v1::Challenge& challenge) {
   if (challenge.first_byte() > kMaxOffset) {
     return fail(FaultId::kRequestInvalid, "the challenge asks for a byte that no log has");
   }
-  return Challenge{.nonce = *nonce,
-                   .selection = std::move(selection),
-                   .first_entry = challenge.first_entry(),
-                   .first_byte = challenge.first_byte(),
-                   .max_log_bytes = challenge.max_log_bytes()};
+  return Challenge{
+      .nonce = *nonce,
+      .selection = std::move(selection),
+      .first_entry = challenge.first_entry(),
+      .first_byte = challenge.first_byte(),
+      .max_log_bytes = challenge.max_log_bytes(),
+      .quote_only = challenge.quote_only(),
+      .max_boot_log_bytes = std::min(challenge.max_boot_log_bytes(), kMaxBootLogBytes)};
 }
 
 std::string safe(const std::string& text) {
@@ -125,6 +155,11 @@ Received decode(const v1::VerifierMessage& message) {
   if (message.has_challenge()) {
     const v1::Challenge& challenge = message.challenge();
     return ReceivedChallenge{.id = challenge.id(), .asked = decode_challenge(challenge)};
+  }
+  if (message.has_identify()) return Identify{};
+  if (message.has_credential()) {
+    return Credential{.id_object = to_bytes(message.credential().id_object()),
+                      .encrypted_secret = to_bytes(message.credential().encrypted_secret())};
   }
   if (message.has_outcome()) {
     const v1::Outcome& outcome = message.outcome();

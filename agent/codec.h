@@ -22,8 +22,10 @@ struct Outcome {
   std::string first_fault;
 };
 
+struct Identify {};  // the verifier asks who we are
+
 // monostate: a message that a newer verifier knows and we do not; nothing to be done.
-using Received = std::variant<std::monostate, ReceivedChallenge, Outcome>;
+using Received = std::variant<std::monostate, Identify, Credential, ReceivedChallenge, Outcome>;
 
 // Replaces what `out` holds.
 void encode(Message message, v1::AgentMessage& out);

@@ -1,9 +1,12 @@
 #include "agent/config.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -20,6 +23,7 @@ namespace {
 using std::filesystem::path;
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxTokenBytes = 256;
 constexpr std::uint32_t kFirstOwnerHandle = 0x81000000;
 constexpr std::uint32_t kLastOwnerHandle = 0x817fffff;
 constexpr std::chrono::milliseconds kShortestPoll{50};
@@ -135,16 +139,40 @@ Setter tcti(std::string& out) {
   };
 }
 
-Setter algorithm(AkAlgorithm& out) {
-  return [&out](const YAML::Node& node) -> Status {
+// One of some names, each of which stands for a value.
+template <typename T>
+Setter choice(T& out, std::vector<std::pair<std::string_view, T>> names) {
+  return [&out, names = std::move(names)](const YAML::Node& node) -> Status {
     ASSAY_TRY(const std::string value, scalar(node));
-    const std::string_view name = value;
-    if (name != "ecc-p256" && name != "rsa-2048") {
-      return invalid("write ecc-p256 or rsa-2048, not " + shown(name));
+    std::string known;
+    for (const auto& [name, meaning] : names) {
+      known += (known.empty() ? "" : ", ") + std::string(name);
+      if (name != value) continue;
+      out = meaning;
+      return {};
     }
-    out = name == "ecc-p256" ? AkAlgorithm::kEccP256 : AkAlgorithm::kRsa2048;
-    return {};
+    return invalid("write one of " + known + ", not " + shown(value));
   };
+}
+
+Setter algorithm(AkAlgorithm& out) {
+  return choice<AkAlgorithm>(out, {{"ecc-p256", AkAlgorithm::kEccP256},
+                                   {"ecc-p384", AkAlgorithm::kEccP384},
+                                   {"rsa-2048", AkAlgorithm::kRsa2048},
+                                   {"rsa-2048-pss", AkAlgorithm::kRsa2048Pss},
+                                   {"rsa-3072", AkAlgorithm::kRsa3072}});
+}
+
+Setter endorsement_key(EkChoice& out) {
+  return choice<EkChoice>(out, {{"auto", EkChoice::kAuto},
+                                {"rsa-2048-low", EkChoice::kRsa2048Low},
+                                {"ecc-p256-low", EkChoice::kEccP256Low},
+                                {"rsa-2048", EkChoice::kRsa2048},
+                                {"ecc-p256", EkChoice::kEccP256},
+                                {"ecc-p384", EkChoice::kEccP384},
+                                {"ecc-p521", EkChoice::kEccP521},
+                                {"rsa-3072", EkChoice::kRsa3072},
+                                {"rsa-4096", EkChoice::kRsa4096}});
 }
 
 Setter handle(std::uint32_t& out) {
@@ -196,6 +224,44 @@ Setter certificates(std::string& out, const path& folder) {
   };
 }
 
+// A secret that others can read is none.
+Setter token(std::string& out, const path& folder) {
+  return [&out, folder](const YAML::Node& node) -> Status {
+    ASSAY_TRY(const std::string value, scalar(node));
+    const path from = folder / value;
+    struct stat status {};
+    if (::stat(from.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
+      return fail(
+          FaultId::kFileUnreadable,
+          escape_bytes(value) + ": others than its owner may read it; run `chmod 600` on it");
+    }
+    auto content = read_file(from);
+    if (!content)
+      return fail(content.error().id, escape_bytes(value) + ": " + content.error().detail);
+    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
+    const bool good = !content->empty() && content->size() <= kMaxTokenBytes &&
+                      std::ranges::all_of(*content, [](char c) { return c > ' ' && c <= '~'; });
+    if (!good) {
+      return invalid(escape_bytes(value) +
+                     " holds no join token: one line, as `assay join-token "
+                     "create` prints it");
+    }
+    out = *std::move(content);
+    return {};
+  };
+}
+
+// The host's name in the form that Kubernetes gives its nodes; empty when it has none.
+std::string host_name() {
+  std::array<char, 254> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  std::string out(name.data());
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
 // yaml-cpp throws; its exceptions end here.
 Result<YAML::Node> parse_yaml(const std::string& content) {
   try {
@@ -214,6 +280,7 @@ Result<AgentConfig> read_config(const path& from) {
   ASSAY_TRY(const YAML::Node root, parse_yaml(*content));
   const path folder = from.parent_path();
   AgentConfig out;
+  out.node_name = host_name();
   const Keys ak = {{"algorithm", algorithm(out.tpm.ak.algorithm)},
                    {"handle", handle(out.tpm.ak.handle)}};
   const auto read_ak = [&ak](const YAML::Node& node) { return read_mapping(node, "ak: ", ak); };
@@ -223,6 +290,10 @@ Result<AgentConfig> read_config(const path& from) {
                          {"server_name", text(out.server_name)},
                          {"tcti", tcti(out.tpm.tcti)},
                          {"ak", read_ak},
+                         {"ek", endorsement_key(out.tpm.ek)},
+                         {"node_name", text(out.node_name)},
+                         {"join_token_file", token(out.join_token, folder)},
+                         {"boot_log", file(out.boot_log, folder)},
                          {"ima_log", file(out.ima_log, folder)},
                          {"ima_count", file(out.ima_count, folder)},
                          {"poll_interval", poll_interval(out.poll_interval)}}));

@@ -12,7 +12,21 @@
 
 namespace assay::agent {
 
-enum class AkAlgorithm : std::uint8_t { kEccP256, kRsa2048 };
+// P-384 signs with SHA-384, the others with SHA-256; RSA with RSASSA, or RSAPSS where it says so.
+enum class AkAlgorithm : std::uint8_t { kEccP256, kEccP384, kRsa2048, kRsa2048Pss, kRsa3072 };
+
+// Endorsement keys of the TCG's EK Credential Profile 2.5, annex B: L-1 and L-2 are "low".
+enum class EkChoice : std::uint8_t {
+  kAuto,  // the first that has a certificate
+  kRsa2048Low,
+  kEccP256Low,
+  kRsa2048,
+  kEccP256,
+  kEccP384,
+  kEccP521,
+  kRsa3072,
+  kRsa4096,
+};
 
 struct AkSettings {
   AkAlgorithm algorithm = AkAlgorithm::kEccP256;
@@ -24,7 +38,8 @@ struct AkSettings {
 
 struct TpmSettings {
   std::string tcti = "device:/dev/tpmrm0";  // as tpm2-tss names it: "device:PATH", "swtpm:path=…"
-  AkSettings ak;
+  AkSettings ak = {};
+  EkChoice ek = EkChoice::kAuto;
 };
 
 struct AgentConfig {
@@ -34,6 +49,10 @@ struct AgentConfig {
   TpmSettings tpm;
   std::string ima_log = "/sys/kernel/security/ima/binary_runtime_measurements";
   std::string ima_count = "/sys/kernel/security/ima/runtime_measurements_count";
+  std::string boot_log = "/sys/kernel/security/tpm0/binary_bios_measurements";
+  std::string command_line = "/proc/cmdline";
+  std::string node_name;   // that it enrols under; the host's, unless the file says another
+  std::string join_token;  // with which it enrols; empty: none
   std::chrono::milliseconds poll_interval{500};  // of ima_count; 50 ms to 1 h
 };
 
@@ -44,7 +63,7 @@ struct AgentConfig {
 //   kFileUnreadable  the configuration or the CA file cannot be read
 //   kConfigInvalid   naming file, line and key: not YAML, an unknown key (the known ones are
 //                    listed), a key twice, a value of the wrong form, `verifier` or `ca_file`
-//                    missing, a CA file without a certificate
+//                    missing, a CA file without a certificate, a token file that others may read
 Result<AgentConfig> load_config(const std::filesystem::path& path);
 
 // "500ms", "30s", "5m", "1h" as a duration; nothing for any other text, or for zero.

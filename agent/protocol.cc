@@ -10,13 +10,25 @@ Action Protocol::next() {
   if (writing_) return Wait{};
   if (!outbox_) {
     switch (stage_) {
+      case Stage::kIdentity:
+        return ReadIdentity{};
+      case Stage::kCredential:
+        return OpenCredential{*credential_};
       case Stage::kQuote:
         return TakeQuote{*challenge_};
+      case Stage::kBoot:
+        return ReadBoot{challenge_->max_boot_log_bytes};
+      case Stage::kBootLog:
+        send_boot_log();
+        break;
       case Stage::kLog:
         return next_chunk();
       case Stage::kEnd:
         stage_ = Stage::kIdle;
-        send(End{.challenge_id = id_, .log_bytes = log_bytes_});
+        send(End{.challenge_id = id_,
+                 .log_bytes = log_bytes_,
+                 .boot_log_bytes = boot_log_bytes_,
+                 .command_line = std::exchange(boot_.command_line, {})});
         break;
       case Stage::kIdle:
         if (!wants_hint()) return Wait{};
@@ -29,20 +41,66 @@ Action Protocol::next() {
   return *std::exchange(outbox_, std::nullopt);
 }
 
-void Protocol::challenged(ReceivedChallenge challenge) {
-  id_ = challenge.id;
+void Protocol::begin(Stage stage, std::uint64_t id) {
+  stage_ = stage;
+  id_ = id;
   log_bytes_ = 0;
+  boot_log_bytes_ = 0;
+  boot_ = {};
+}
+
+void Protocol::identify() {
+  begin(Stage::kIdentity, 0);
+}
+
+void Protocol::received(Credential credential) {
+  begin(Stage::kCredential, 0);
+  credential_ = std::move(credential);
+}
+
+void Protocol::challenged(ReceivedChallenge challenge) {
+  begin(Stage::kQuote, challenge.id);
   hinted_ = false;
   if (!challenge.asked) return refuse(challenge.asked.error());
   challenge_ = *std::move(challenge.asked);
-  stage_ = Stage::kQuote;
+}
+
+void Protocol::identified(Result<Identity> identity) {
+  if (!identity) return refuse(identity.error());
+  stage_ = Stage::kIdle;
+  send(*std::move(identity));
+}
+
+void Protocol::opened(Result<Bytes> secret) {
+  if (!secret) return refuse(secret.error());
+  stage_ = Stage::kIdle;
+  send(OpenedCredential{.secret = *std::move(secret)});
 }
 
 void Protocol::quoted(Result<TakenQuote> taken) {
   answered_ = taken ? std::optional(taken->measurements) : std::nullopt;
   if (!taken) return refuse(taken.error());
-  stage_ = Stage::kLog;
+  stage_ = challenge_->quote_only               ? Stage::kEnd
+           : challenge_->max_boot_log_bytes > 0 ? Stage::kBoot
+                                                : Stage::kLog;
   send(QuoteMessage{.challenge_id = id_, .quote = std::move(taken->quote)});
+}
+
+void Protocol::boot_read(Result<BootEvidence> boot) {
+  if (!boot) return refuse(boot.error());
+  boot_ = *std::move(boot);
+  stage_ = boot_.log.empty() ? Stage::kLog : Stage::kBootLog;
+}
+
+// Sends the next part, and goes on to the measurement log after the last.
+void Protocol::send_boot_log() {
+  const ByteView rest = ByteView(boot_.log).subspan(boot_log_bytes_);
+  const ByteView part = rest.first(std::min(rest.size(), kMaxChunkBytes));
+  send(BootLogChunk{.challenge_id = id_, .bytes = Bytes(part.begin(), part.end())});
+  boot_log_bytes_ += part.size();
+  if (part.size() < rest.size()) return;
+  boot_.log = {};
+  stage_ = Stage::kLog;
 }
 
 void Protocol::read(Result<Bytes> bytes) {

@@ -6,7 +6,10 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "agent/boot_evidence.h"
+#include "agent/tpm/tpm.h"
 #include "core/challenge.h"
 #include "core/result.h"
 #include "core/tpm_quote.h"
@@ -20,10 +23,23 @@ inline constexpr std::size_t kMaxReasonBytes = 512;
 struct Hello {
   Bytes ak_public;  // TPM2B_PUBLIC
   std::string agent_version;
+  std::vector<HashAlg> banks = {};  // PCR banks that the TPM keeps
+};
+struct Identity {
+  std::string node_name;
+  TpmIdentity tpm;
+  std::string join_token;  // empty: none
+};
+struct OpenedCredential {
+  Bytes secret;
 };
 struct QuoteMessage {
   std::uint64_t challenge_id;
   UntrustedQuote quote;
+};
+struct BootLogChunk {
+  std::uint64_t challenge_id;
+  Bytes bytes;  // 1 to kMaxChunkBytes
 };
 struct LogChunk {
   std::uint64_t challenge_id;
@@ -32,15 +48,18 @@ struct LogChunk {
 struct End {
   std::uint64_t challenge_id;
   std::uint64_t log_bytes;
+  std::uint64_t boot_log_bytes = 0;
+  Bytes command_line = {};  // where the boot log was asked for
 };
 struct Refusal {
-  std::uint64_t challenge_id;
-  std::string reason;  // at most kMaxReasonBytes, escaped
+  std::uint64_t challenge_id;  // 0: of what was asked outside a challenge
+  std::string reason;          // at most kMaxReasonBytes, escaped
 };
 struct Hint {
   std::uint64_t measurements;
 };
-using Message = std::variant<Hello, QuoteMessage, LogChunk, End, Refusal, Hint>;
+using Message = std::variant<Hello, Identity, OpenedCredential, QuoteMessage, BootLogChunk,
+                             LogChunk, End, Refusal, Hint>;
 
 // A challenge as it came: what it asks for, or why that cannot be understood.
 struct ReceivedChallenge {
@@ -51,8 +70,18 @@ struct ReceivedChallenge {
 // What the protocol wants done. The one that does it reports back.
 struct Wait {};  // nothing, until something happens
 
+struct ReadIdentity {};  // then identified()
+
+struct OpenCredential {  // then opened()
+  Credential credential;
+};
+
 struct TakeQuote {  // then quoted()
   Challenge challenge;
+};
+
+struct ReadBoot {  // then boot_read()
+  std::uint64_t max_log_bytes;
 };
 
 struct ReadLog {  // then read()
@@ -61,7 +90,8 @@ struct ReadLog {  // then read()
 };
 
 // A message is to be sent; then written().
-using Action = std::variant<Wait, TakeQuote, ReadLog, Message>;
+using Action =
+    std::variant<Wait, ReadIdentity, OpenCredential, TakeQuote, ReadBoot, ReadLog, Message>;
 
 // A quote, and how many entries the log had just before it was taken: entries from there on are
 // not proven by it.
@@ -80,6 +110,11 @@ class Protocol {
   // What to do now. Call it after every event, until it returns Wait.
   Action next();
 
+  // The verifier asks who we are, and then sends a credential to open: what is under way is dropped,
+  // since the verifier does not wait for it.
+  void identify();
+  void received(Credential credential);
+
   // A challenge came. The newest one counts: an older one that is still being answered is dropped,
   // since the verifier has given up on it.
   void challenged(ReceivedChallenge challenge);
@@ -90,8 +125,11 @@ class Protocol {
   // The message that next() returned is on its way.
   void written() { writing_ = false; }
 
-  // TakeQuote is done.
+  // ReadIdentity, OpenCredential, TakeQuote and ReadBoot are done.
+  void identified(Result<Identity> identity);
+  void opened(Result<Bytes> secret);
   void quoted(Result<TakenQuote> taken);
+  void boot_read(Result<BootEvidence> boot);
 
   // ReadLog is done: the bytes, fewer than asked for only at the log's end.
   void read(Result<Bytes> bytes);
@@ -99,12 +137,18 @@ class Protocol {
  private:
   enum class Stage : std::uint8_t {
     kIdle,
-    kQuote,  // the challenge is to be quoted
-    kLog,    // the quote is sent; the log follows
-    kEnd,    // the log is sent
+    kIdentity,    // the TPM is to be asked who it is
+    kCredential,  // the TPM is to open a credential
+    kQuote,       // the challenge is to be quoted
+    kBoot,        // the quote is sent; the boot is to be read
+    kBootLog,     // and its log follows
+    kLog,         // then the measurement log
+    kEnd,         // all is sent
   };
 
+  void begin(Stage stage, std::uint64_t id);
   void send(Message message) { outbox_ = std::move(message); }
+  void send_boot_log();
   void refuse(const Fault& fault);
   ReadLog next_chunk() const;
   bool wants_hint() const;
@@ -113,7 +157,10 @@ class Protocol {
   bool writing_ = false;
   std::optional<Message> outbox_;  // to be sent next
 
-  std::uint64_t id_ = 0;  // of the challenge; with `challenge_` from kQuote to kEnd
+  std::optional<Credential> credential_;  // in kCredential
+  BootEvidence boot_;                     // from kBootLog to kEnd; its log until that is sent
+  std::uint64_t boot_log_bytes_ = 0;      // sent of this answer
+  std::uint64_t id_ = 0;                  // of the challenge; with `challenge_` from kQuote to kEnd
   std::optional<Challenge> challenge_;
   std::uint64_t log_bytes_ = 0;  // sent of this answer
 

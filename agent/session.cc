@@ -11,8 +11,8 @@ namespace {
 
 // Faults that stay until a person has acted: dialling often would only make noise.
 bool needs_a_person(FaultId id) {
-  return id == FaultId::kAkUnknown || id == FaultId::kAlreadyExists ||
-         id == FaultId::kRequestInvalid;
+  return id == FaultId::kAkUnknown || id == FaultId::kEnrolPending ||
+         id == FaultId::kAlreadyExists || id == FaultId::kRequestInvalid;
 }
 
 // A value in a key="value" line: it cannot end the quotes.
@@ -55,7 +55,8 @@ void Session::run() {
 }
 
 std::optional<Fault> Session::serve() {
-  Protocol protocol(Hello{.ak_public = tpm_.ak_public(), .agent_version = ASSAY_VERSION});
+  Protocol protocol(
+      Hello{.ak_public = tpm_.ak_public(), .agent_version = ASSAY_VERSION, .banks = tpm_.banks()});
   Stream stream(settings_.endpoint, wakeup_);
   wakeup_.ticks(settings_.poll_interval);
   for (;;) {
@@ -78,15 +79,26 @@ void Session::advance(Protocol& protocol, Stream& stream) {
   for (;;) {
     Action action = protocol.next();
     if (std::holds_alternative<Wait>(action)) return;
-    if (const auto* quote = std::get_if<TakeQuote>(&action)) {
-      protocol.quoted(take_quote(quote->challenge));
-    } else if (const auto* log = std::get_if<ReadLog>(&action)) {
-      protocol.read(measurements_.read(log->offset, log->size));
+    if (auto* message = std::get_if<Message>(&action)) {
+      log_refusal(*message);
+      stream.write(std::move(*message));
     } else {
-      Message& message = std::get<Message>(action);
-      log_refusal(message);
-      stream.write(std::move(message));
+      perform(protocol, action);
     }
+  }
+}
+
+void Session::perform(Protocol& protocol, const Action& action) const {
+  if (std::holds_alternative<ReadIdentity>(action)) {
+    protocol.identified(read_identity());
+  } else if (const auto* open = std::get_if<OpenCredential>(&action)) {
+    protocol.opened(tpm_.activate(open->credential));
+  } else if (const auto* quote = std::get_if<TakeQuote>(&action)) {
+    protocol.quoted(take_quote(quote->challenge));
+  } else if (const auto* boot = std::get_if<ReadBoot>(&action)) {
+    protocol.boot_read(read_boot_evidence(settings_.boot, boot->max_log_bytes));
+  } else if (const auto* log = std::get_if<ReadLog>(&action)) {
+    protocol.read(measurements_.read(log->offset, log->size));
   }
 }
 
@@ -108,9 +120,20 @@ void Session::received(Protocol& protocol, Received message) {
   if (auto* challenge = std::get_if<ReceivedChallenge>(&message)) {
     backoff_.reset();
     protocol.challenged(std::move(*challenge));
+  } else if (std::holds_alternative<Identify>(message)) {
+    spdlog::info("event=enrolling node={}", settings_.node_name);
+    protocol.identify();
+  } else if (auto* credential = std::get_if<Credential>(&message)) {
+    protocol.received(std::move(*credential));
   } else if (const auto* outcome = std::get_if<Outcome>(&message)) {
     log_outcome(*outcome);
   }
+}
+
+Result<Identity> Session::read_identity() const {
+  ASSAY_TRY(TpmIdentity tpm, tpm_.identity());
+  return Identity{
+      .node_name = settings_.node_name, .tpm = std::move(tpm), .join_token = settings_.join_token};
 }
 
 Result<TakenQuote> Session::take_quote(const Challenge& challenge) const {
@@ -122,8 +145,11 @@ Result<TakenQuote> Session::take_quote(const Challenge& challenge) const {
 std::chrono::milliseconds Session::pause_after(const Fault& fault) {
   const double random = std::uniform_real_distribution<>(0, 1)(random_);
   const auto pause = needs_a_person(fault.id) ? backoff_.slow(random) : backoff_.next(random);
+  // A refusal carries the verifier's own fault id in its words.
+  const std::string reason =
+      needs_a_person(fault.id) && !fault.detail.empty() ? fault.detail : format_fault(fault);
   spdlog::warn("event=disconnected verifier={} reason={} retry_in_ms={}",
-               settings_.endpoint.verifier, quoted(format_fault(fault)), pause.count());
+               settings_.endpoint.verifier, quoted(reason), pause.count());
   return pause;
 }
 

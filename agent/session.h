@@ -11,7 +11,7 @@
 #include "agent/measurements.h"
 #include "agent/protocol.h"
 #include "agent/stream.h"
-#include "agent/tpm.h"
+#include "agent/tpm/tpm.h"
 #include "agent/wakeup.h"
 
 namespace assay::agent {
@@ -22,6 +22,9 @@ class Session {
  public:
   struct Settings {
     Endpoint endpoint;
+    std::string node_name = {};
+    std::string join_token = {};  // empty: none
+    BootEvidencePaths boot = {};
     std::chrono::milliseconds poll_interval;
   };
 
@@ -34,11 +37,14 @@ class Session {
  private:
   // One stream, until it closes: says why, or nothing when the process is to stop.
   std::optional<Fault> serve();
+  // Does what the protocol wants done, and tells it.
+  void perform(Protocol& protocol, const Action& action) const;
   // Everything that the protocol wants done now.
   void advance(Protocol& protocol, Stream& stream);
   // One thing that has happened on the stream, if any: says why it closed, if it did.
   std::optional<Fault> absorb(Protocol& protocol, Stream& stream);
   void received(Protocol& protocol, Received message);
+  Result<Identity> read_identity() const;
   Result<TakenQuote> take_quote(const Challenge& challenge) const;
   // How long to wait before the next attempt, and the line that says so.
   std::chrono::milliseconds pause_after(const Fault& fault);

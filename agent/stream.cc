@@ -38,11 +38,9 @@ Fault fault_of(const grpc::Status& status) {
     case grpc::StatusCode::OK:
       return {.id = FaultId::kUnavailable, .detail = "the verifier ended the stream"};
     case grpc::StatusCode::PERMISSION_DENIED:
-      return {
-          .id = FaultId::kAkUnknown,
-          .detail = words +
-                    ": enrol this node (assay-agent --print-ak FILE, then assay node enrol NAME "
-                    "--ak FILE)"};
+      return {.id = FaultId::kAkUnknown, .detail = words};
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return {.id = FaultId::kEnrolPending, .detail = words};
     case grpc::StatusCode::ALREADY_EXISTS:
       return {.id = FaultId::kAlreadyExists,
               .detail = words + ": stop the other assay-agent that uses this TPM key"};

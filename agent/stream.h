@@ -40,7 +40,8 @@ class Stream {
   void write(Message message);
 
   // What has happened since the last call, or nothing. Closed is the last event:
-  //   kAkUnknown       no node is enrolled with this key
+  //   kAkUnknown       the verifier does not let this node in; the detail says why
+  //   kEnrolPending    the node waits for an operator's approval
   //   kAlreadyExists   another agent has taken over
   //   kRequestInvalid  the verifier says that we broke the protocol
   //   kUnavailable     anything else: unreachable, not trusted by TLS, shut down

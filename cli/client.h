@@ -72,4 +72,16 @@ class Client {
   Channel channel_;
 };
 
+// One call on a connection of its own:
+// call_once<v1::OperatorService>(options, &v1::OperatorService::Stub::GetNode, request).
+template <typename Service, typename Request, typename Response>
+Result<Response> call_once(const ServerOptions& options,
+                           grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
+                                                                 const Request&, Response*),
+                           const Request& request) {
+  ASSAY_TRY(const Client client, Client::open(options));
+  const auto stub = client.stub<Service>();
+  return client.call(*stub, method, request);
+}
+
 }  // namespace assay

@@ -6,4 +6,8 @@ std::chrono::system_clock::time_point deadline_after(std::chrono::seconds timeou
   return std::chrono::system_clock::now() + timeout;
 }
 
+std::chrono::sys_days today() {
+  return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+}
+
 }  // namespace assay

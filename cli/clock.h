@@ -7,4 +7,6 @@ namespace assay {
 
 std::chrono::system_clock::time_point deadline_after(std::chrono::seconds timeout);
 
+std::chrono::sys_days today();  // UTC
+
 }  // namespace assay

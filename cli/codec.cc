@@ -32,6 +32,11 @@ std::vector<FaultRow> rows_of(const v1::Node& node) {
   return out;
 }
 
+std::string tpm_of(const v1::Node& node) {
+  if (node.ek_id().empty()) return "not proven: the key was enrolled by hand";
+  return node.ek_id() + (node.manufacturer().empty() ? "" : " (" + node.manufacturer() + ")");
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const v1::GoldenSummary& set) {
@@ -57,6 +62,11 @@ nlohmann::ordered_json to_json(const v1::Node& node) {
   out["reset_count"] = node.reset_count();
   out["open_violations"] = node.open_violations();
   out["ak_fingerprint"] = node.ak_fingerprint();
+  out["ek_id"] = text_or_null(node.ek_id());
+  out["manufacturer"] = text_or_null(node.manufacturer());
+  out["admitted_by"] = node.admitted_by();
+  out["class"] = node.node_class();
+  out["re_enrol_until"] = time_or_null(node.re_enrol_until_ms());
   out["last_rejection"] = text_or_null(node.last_rejection());
   out["last_rejected_at"] = time_or_null(node.last_rejection_ms());
   out["faults"] = Json::array();
@@ -96,7 +106,11 @@ std::string describe(const v1::Node& node) {
                                    {"proven entries", std::to_string(node.proven_entries())},
                                    {"resets", std::to_string(node.reset_count())},
                                    {"open violations", std::to_string(node.open_violations())},
+                                   {"class", node.node_class()},
                                    {"key", node.ak_fingerprint()},
+                                   {"TPM", tpm_of(node)},
+                                   {"admitted by", node.admitted_by()},
+                                   {"may enrol until", format_time(node.re_enrol_until_ms())},
                                    {"last rejection", node.last_rejection()},
                                    {"rejected", format_time(node.last_rejection_ms())},
                                    {"faults", std::to_string(node.faults_total())}});

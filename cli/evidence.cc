@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/bundle.h"
+#include "cli/clock.h"
 #include "cli/fault_row.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -12,8 +13,6 @@
 
 namespace assay {
 namespace {
-
-constexpr std::size_t kMaxPolicyBytes = std::size_t{1} << 20;
 
 Status add_set(const std::string& path, GoldenSnapshot::Builder& builder) {
   ASSAY_TRY(const Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
@@ -33,17 +32,8 @@ Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
   return std::move(builder).build();
 }
 
-Result<QuotePolicy> load_policy(const std::string& path) {
-  if (path.empty()) return QuotePolicy{};
-  ASSAY_TRY(const Bytes yaml,
-            read_file(path, {.max_bytes = kMaxPolicyBytes, .too_large = FaultId::kConfigInvalid}));
-  const Result<QuotePolicy> policy = parse_policy(as_text(yaml));
-  if (!policy) return tl::unexpected<Fault>(with_subject(policy.error(), path));
-  return policy;
-}
-
 struct Judgement {
-  QuotePolicy policy;
+  const Policy& policy;
   const GoldenSnapshot* golden;  // null: none was given
 };
 
@@ -58,9 +48,16 @@ Result<Appraisal> appraise_bundle(const std::string& dir, const Judgement& by) {
       .quote = bundle->quote,
       .ima_log = bundle->ima_log,
       .boot_log = bundle->boot_log ? std::optional<ByteView>(*bundle->boot_log) : std::nullopt};
-  return attest(
-      evidence,
-      {.ak = bundle->ak, .nonce = bundle->nonce, .policy = by.policy, .golden = by.golden});
+  const NodeClass& node_class = by.policy.class_of("");
+  const bool judge_boot = bundle->boot_log || node_class.boot.judges();
+  return attest(evidence, {.ak = bundle->ak,
+                           .nonce = bundle->nonce,
+                           .policy = {.allow_sha1 = by.policy.allow_sha1},
+                           .golden = by.golden,
+                           .boot = judge_boot ? BootQuestion::kAsked : BootQuestion::kNotAsked,
+                           .boot_policy = &node_class.boot,
+                           .ima_policy = node_class.ima_policy ? &*node_class.ima_policy : nullptr,
+                           .today = today()});
 }
 
 }  // namespace
@@ -74,7 +71,7 @@ EvidenceCommands::EvidenceCommands(CLI::App& app, Action& chosen) {
   verb->add_option("--golden", golden_,
                    "golden set that the log is judged against; may be repeated")
       ->allow_extra_args(false);
-  verb->add_option("--policy", policy_, "policy in YAML");
+  verb->add_option("--policy", policy_, "policy in YAML: its class that has every node counts");
   add_json_flag(*verb, format_);
   add_examples(*verb,
                "  assay evidence verify bundle/\n"
@@ -87,7 +84,7 @@ EvidenceCommands::EvidenceCommands(CLI::App& app, Action& chosen) {
 }
 
 Exit EvidenceCommands::verify() const {
-  const Result<QuotePolicy> policy = load_policy(policy_);
+  const Result<Policy> policy = policy_.empty() ? Policy() : load_policy(policy_);
   if (!policy) return complain(policy.error());
   const Result<GoldenSnapshot> golden = load_golden(golden_);
   if (!golden) return complain(golden.error());

@@ -22,7 +22,7 @@ std::string_view meaning_of(std::string_view id) {
 
 FaultRow row_of(const Fault& fault) {
   return {.id = std::string(fault_name(fault.id)),
-          .severity = std::string(severity_name(fault_severity(fault.id))),
+          .severity = std::string(severity_name(severity_of(fault))),
           .entry = fault.entry,
           .path = fault.path,
           .digest = fault.digest ? format_digest(*fault.digest) : "",

@@ -1,6 +1,8 @@
 #include "cli/node.h"
 
+#include "assay/v1/enrolment.grpc.pb.h"
 #include "assay/v1/operator.grpc.pb.h"
+#include "cli/boot.h"
 #include "cli/codec.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -12,6 +14,7 @@ namespace assay {
 namespace {
 
 using Service = v1::OperatorService;
+using Enrolment = v1::EnrolmentService;
 
 constexpr std::size_t kMaxAkBytes = 4096;
 constexpr std::size_t kMaxReasonBytes = 1024;
@@ -47,15 +50,25 @@ std::string format_nodes_json(const v1::ListNodesResponse& got) {
   return format_json(out);
 }
 
-// One call about a node, and the node as it answers.
-template <typename Request, typename Response>
-Result<Response> call(const ServerOptions& server,
-                      grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                            Response*),
-                      const Request& request) {
-  ASSAY_TRY(const Client client, Client::open(server));
-  const auto stub = client.stub<Service>();
-  return client.call(*stub, method, request);
+std::string format_pending(const v1::ListPendingResponse& got) {
+  if (got.tpms().empty()) return "no TPM waits for approval\n";
+  Table table({"CLAIMS TO BE", "SINCE", "MANUFACTURER", "ENDORSEMENT KEY"});
+  for (const v1::PendingTpm& tpm : got.tpms()) {
+    table.add({tpm.name(), format_time(tpm.requested_at_ms()), tpm.manufacturer(), tpm.ek_id()});
+  }
+  return table.text();
+}
+
+std::string format_pending_json(const v1::ListPendingResponse& got) {
+  nlohmann::ordered_json out;
+  out["pending"] = nlohmann::ordered_json::array();
+  for (const v1::PendingTpm& tpm : got.tpms()) {
+    out["pending"].push_back({{"name", tpm.name()},
+                              {"ek_id", tpm.ek_id()},
+                              {"manufacturer", tpm.manufacturer()},
+                              {"requested_at", format_time(tpm.requested_at_ms())}});
+  }
+  return format_json(out);
 }
 
 template <typename Response>
@@ -90,6 +103,16 @@ NodeCommands::NodeCommands(CLI::App& app, Action& chosen) {
   add_examples(*verb, "  assay node attest worker-1 --timeout 60");
   choose(*verb, chosen, &NodeCommands::attest);
 
+  verb = add_verb(*noun, "boot", "show what a node was seen to have booted");
+  add_examples(
+      *verb,
+      "  assay node boot worker-1\n"
+      "\n"
+      "Digests, Secure Boot and command lines are proven by the TPM; the names of images and\n"
+      "files are what the boot loader wrote beside them, and nothing proves those.");
+  choose(*verb, chosen, &NodeCommands::boot);
+
+  add_admission(*noun, chosen);
   add_acknowledge(*noun, chosen);
 }
 
@@ -109,6 +132,33 @@ void NodeCommands::add_enrol(CLI::App& noun, Action& chosen) {
                "\n"
                "A TPM2B_PUBLIC shows whether the key is bound to a TPM; a PEM cannot.");
   choose(*verb, chosen, &NodeCommands::enrol);
+}
+
+void NodeCommands::add_admission(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("pending", "list the TPMs that wait to become nodes");
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb, "  assay node pending");
+  choose(*verb, chosen, &NodeCommands::pending);
+
+  verb = add_verb(noun, "approve", "make a TPM that waits a node");
+  verb->add_option("--ek", ek_id_, "the endorsement key, when several claim the name");
+  add_examples(*verb, "  assay node approve worker-1");
+  choose(*verb, chosen, &NodeCommands::approve);
+
+  verb = add_verb(noun, "reject", "forget the TPMs that wait under a name");
+  verb->add_option("--ek", ek_id_, "only the one with this endorsement key");
+  add_examples(*verb, "  assay node reject worker-1");
+  choose(*verb, chosen, &NodeCommands::reject);
+
+  verb = add_verb(noun, "re-enrol", "let a node have other keys, once and within the hour");
+  add_examples(*verb,
+               "  assay node re-enrol worker-1\n"
+               "\n"
+               "For a TPM that was cleared or replaced. The node's connection ends; as soon as it\n"
+               "enrols again, its open violations close and its history begins anew. Another TPM\n"
+               "than before has to be admitted by a rule of the policy, as any other.");
+  choose(*verb, chosen, &NodeCommands::re_enrol);
 }
 
 void NodeCommands::add_acknowledge(CLI::App& noun, Action& chosen) {
@@ -131,11 +181,11 @@ Exit NodeCommands::enrol() const {
   v1::EnrolNodeRequest request;
   request.set_name(name_);
   request.set_ak_public(std::string(as_text(ak->encoded())));
-  return show_node(call(server_, &Service::Stub::EnrolNode, request), format_);
+  return show_node(call_once<Service>(server_, &Service::Stub::EnrolNode, request), format_);
 }
 
 Exit NodeCommands::list() const {
-  const auto got = call(server_, &Service::Stub::ListNodes, v1::ListNodesRequest());
+  const auto got = call_once<Service>(server_, &Service::Stub::ListNodes, v1::ListNodesRequest());
   if (!got) return complain(got.error());
   print(format_ == Format::kJson ? format_nodes_json(*got) : format_nodes(*got));
   return Exit::kOk;
@@ -144,20 +194,20 @@ Exit NodeCommands::list() const {
 Exit NodeCommands::show() const {
   v1::GetNodeRequest request;
   request.set_name(name_);
-  return show_node(call(server_, &Service::Stub::GetNode, request), format_);
+  return show_node(call_once<Service>(server_, &Service::Stub::GetNode, request), format_);
 }
 
 Exit NodeCommands::attest() const {
   v1::AttestNodeRequest request;
   request.set_name(name_);
-  return show_node(call(server_, &Service::Stub::AttestNode, request), format_);
+  return show_node(call_once<Service>(server_, &Service::Stub::AttestNode, request), format_);
 }
 
 Exit NodeCommands::acknowledge() const {
   v1::AcknowledgeNodeRequest request;
   request.set_name(name_);
   request.set_reason(reason_);
-  const auto got = call(server_, &Service::Stub::AcknowledgeNode, request);
+  const auto got = call_once<Service>(server_, &Service::Stub::AcknowledgeNode, request);
   if (!got) return complain(got.error());
   if (format_ == Format::kJson) {
     nlohmann::ordered_json out;
@@ -167,6 +217,56 @@ Exit NodeCommands::acknowledge() const {
   } else {
     print(std::to_string(got->closed()) + " violations closed\n" + describe(got->node()));
   }
+  return Exit::kOk;
+}
+
+Exit NodeCommands::pending() const {
+  const auto got =
+      call_once<Enrolment>(server_, &Enrolment::Stub::ListPending, v1::ListPendingRequest());
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_pending_json(*got) : format_pending(*got));
+  return Exit::kOk;
+}
+
+Exit NodeCommands::approve() const {
+  v1::ApproveRequest request;
+  request.set_name(name_);
+  request.set_ek_id(ek_id_);
+  return show_node(call_once<Enrolment>(server_, &Enrolment::Stub::Approve, request), format_);
+}
+
+Exit NodeCommands::reject() const {
+  v1::RejectRequest request;
+  request.set_name(name_);
+  request.set_ek_id(ek_id_);
+  const auto got = call_once<Enrolment>(server_, &Enrolment::Stub::Reject, request);
+  if (!got) return complain(got.error());
+  nlohmann::ordered_json out;
+  out["rejected"] = got->rejected();
+  print(format_ == Format::kJson ? format_json(out)
+                                 : std::to_string(got->rejected()) + " forgotten\n");
+  return Exit::kOk;
+}
+
+Exit NodeCommands::re_enrol() const {
+  v1::ReEnrolRequest request;
+  request.set_name(name_);
+  const auto got = call_once<Enrolment>(server_, &Enrolment::Stub::ReEnrol, request);
+  if (!got) return complain(got.error());
+  nlohmann::ordered_json out;
+  out["re_enrol_until"] = format_time(got->until_ms());
+  print(format_ == Format::kJson
+            ? format_json(out)
+            : name_ + " may enrol again until " + format_time(got->until_ms()) + "\n");
+  return Exit::kOk;
+}
+
+Exit NodeCommands::boot() const {
+  v1::GetNodeBootRequest request;
+  request.set_name(name_);
+  const auto got = call_once<Service>(server_, &Service::Stub::GetNodeBoot, request);
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_json(to_json(*got)) : describe(*got));
   return Exit::kOk;
 }
 

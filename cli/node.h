@@ -23,6 +23,7 @@ class NodeCommands {
   // A verb about one node.
   CLI::App* add_verb(CLI::App& noun, const std::string& name, const std::string& what);
   void add_enrol(CLI::App& noun, Action& chosen);
+  void add_admission(CLI::App& noun, Action& chosen);
   void add_acknowledge(CLI::App& noun, Action& chosen);
   void choose(CLI::App& verb, Action& chosen, Verb action);
 
@@ -31,11 +32,17 @@ class NodeCommands {
   Exit show() const;
   Exit attest() const;
   Exit acknowledge() const;
+  Exit pending() const;
+  Exit approve() const;
+  Exit reject() const;
+  Exit re_enrol() const;
+  Exit boot() const;
 
   ServerOptions server_;
   Format format_ = Format::kTable;
   std::string name_;
   std::string ak_file_;
+  std::string ek_id_;
   std::string reason_;
 };
 

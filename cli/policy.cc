@@ -1,54 +1,41 @@
 #include "cli/policy.h"
 
-#include <yaml-cpp/yaml.h>
-
-#include <set>
-#include <string>
-
-#include "core/text.h"
+#include "cli/files.h"
+#include "cli/options.h"
 
 namespace assay {
 namespace {
 
-std::string line_of(const YAML::Node& node) {
-  return "line " + std::to_string(node.Mark().line + 1) + ": ";
-}
-
-Result<bool> parse_switch(const std::string& key, const YAML::Node& value) {
-  if (value.IsScalar() && value.Scalar() == "true") return true;
-  if (value.IsScalar() && value.Scalar() == "false") return false;
-  return fail(FaultId::kConfigInvalid, line_of(value) + key + " has to be true or false");
-}
-
-Result<QuotePolicy> read_policy(const YAML::Node& document) {
-  QuotePolicy out;
-  if (document.IsNull()) return out;
-  if (!document.IsMap()) return fail(FaultId::kConfigInvalid, "not a map of keys to values");
-  std::set<std::string> seen;
-  for (const auto& member : document) {
-    const YAML::Node& key = member.first;
-    if (!key.IsScalar() || key.Scalar() != "allow_sha1") {
-      return fail(FaultId::kConfigInvalid, line_of(key) + "unknown key \"" +
-                                               (key.IsScalar() ? escape_bytes(key.Scalar()) : "") +
-                                               "\"; known: allow_sha1");
-    }
-    if (!seen.insert(key.Scalar()).second) {
-      return fail(FaultId::kConfigInvalid, line_of(key) + key.Scalar() + " is given twice");
-    }
-    ASSAY_TRY(out.allow_sha1, parse_switch(key.Scalar(), member.second));
-  }
-  return out;
-}
+constexpr std::size_t kMaxPolicyBytes = std::size_t{1} << 20;
 
 }  // namespace
 
-Result<QuotePolicy> parse_policy(std::string_view yaml) {
-  try {  // yaml-cpp throws for anything that it cannot read
-    return read_policy(YAML::Load(std::string(yaml)));
-  } catch (const YAML::Exception& e) {
-    return fail(FaultId::kConfigInvalid,
-                "line " + std::to_string(e.mark.line + 1) + ": " + escape_bytes(e.msg));
-  }
+Result<Policy> load_policy(const std::string& path) {
+  ASSAY_TRY(const Bytes yaml,
+            read_file(path, {.max_bytes = kMaxPolicyBytes, .too_large = FaultId::kConfigInvalid}));
+  Result<Policy> policy = parse_policy(as_text(yaml));
+  if (!policy) return tl::unexpected<Fault>(with_subject(policy.error(), path));
+  return policy;
+}
+
+PolicyCommands::PolicyCommands(CLI::App& app, Action& chosen) {
+  CLI::App* noun = app.add_subcommand("policy", "what the verifier holds nodes to");
+  noun->require_subcommand(1);
+  CLI::App* verb = noun->add_subcommand("check", "read a policy as the verifier does");
+  verb->add_option("FILE", file_, "policy in YAML")->required();
+  add_examples(*verb,
+               "  assay policy check policy.yaml\n"
+               "\n"
+               "Exit status: 0 good, 3 not. deploy/policy.yaml.example explains every key.");
+  verb->callback([this, &chosen] { chosen = [this] { return check(); }; });
+}
+
+Exit PolicyCommands::check() const {
+  const Result<Policy> policy = load_policy(file_);
+  if (!policy) return complain(policy.error());
+  print("good: " + std::to_string(policy->classes.size()) + " classes of nodes, " +
+        std::to_string(policy->admission.endorsement_keys.size()) + " endorsement keys listed\n");
+  return Exit::kOk;
 }
 
 }  // namespace assay

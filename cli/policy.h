@@ -1,18 +1,29 @@
-// The policy document for offline appraisal.
+// assay policy …
 #pragma once
 
-#include "core/result.h"
-#include "core/tpm_quote.h"
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "cli/command.h"
+#include "golden/policy_file.h"
 
 namespace assay {
 
-// Reads a policy in YAML. Known keys:
-//   allow_sha1: true | false   SHA-1 signatures, and a SHA-1 bank as the only one with the IMA PCR
-//
-//   yaml   at most 1 MiB, from the user
-//
-// A key that is left out has its safe default. Fails with kConfigInvalid, naming line and key, for
-// a key that is unknown or given twice, a value of another type, or text that is not YAML. Pure.
-Result<QuotePolicy> parse_policy(std::string_view yaml);
+// Reads a policy file. Fails as parse_policy(), naming the file, or with kFileUnreadable.
+Result<Policy> load_policy(const std::string& path);
+
+class PolicyCommands {
+ public:
+  // Adds the noun to `app`; parsing a command line sets `chosen` to the verb's action. Both outlive
+  // this object, which holds the options.
+  PolicyCommands(CLI::App& app, Action& chosen);
+  PolicyCommands(const PolicyCommands&) = delete;
+  PolicyCommands& operator=(const PolicyCommands&) = delete;
+
+ private:
+  Exit check() const;
+
+  std::string file_;
+};
 
 }  // namespace assay

@@ -28,6 +28,25 @@ std::optional<bool> check_boot_aggregate(const ImaEntry& entry, const QuotedPcrs
   return *expected == *entry.file_digest;
 }
 
+Fault enforced(Fault fault, const ImaPolicyRule& rule) {
+  if (rule.enforce == Enforcement::kWarn) fault.severity = Severity::kWarning;
+  return fault;
+}
+
+bool is_policy_load(const ImaEntry& entry, const LogExpectation& expected) {
+  return expected.ima_policy != nullptr && !entry.violation && entry.file_digest &&
+         is_accepted(expected.ima_policy->accept, *entry.file_digest, expected.today);
+}
+
+void judge_policy_load(const ImaEntry& entry, const ImaPolicyRule& rule, LogAppraisal& out) {
+  ++out.policy_loads;
+  if (out.policy_loads > 1) {
+    out.faults.add(about(FaultId::kImaPolicyRepeated, entry));
+  } else if (entry.index >= rule.within_entries) {
+    out.faults.add(enforced(about(FaultId::kImaPolicyLate, entry), rule));
+  }
+}
+
 }  // namespace
 
 bool FaultList::has(FaultClass wanted) const {
@@ -35,18 +54,29 @@ bool FaultList::has(FaultClass wanted) const {
 }
 
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
-                      const GoldenSnapshot* golden) {
+                      const LogExpectation& expected) {
   LogAppraisal out;
+  out.policy_loads = expected.policy_loads;
   for (ImaLogReader entries = log.entries(); !entries.at_end();) {
     const Result<ImaEntry> entry = entries.next();
     ASSAY_CHECK(entry.has_value());
+    if (entry->index == 0 && entry->name != kBootAggregate) {
+      out.faults.add(about(FaultId::kBootAggregateMissing, *entry));
+    }
     if (const auto aggregate_ok = check_boot_aggregate(*entry, quoted)) {
       out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
       if (!*aggregate_ok) out.faults.add(about(FaultId::kBootAggregateMismatch, *entry));
       continue;
     }
-    if (golden == nullptr) continue;
-    if (auto fault = judge(*entry, *golden)) out.faults.add(*std::move(fault));
+    if (is_policy_load(*entry, expected)) {
+      judge_policy_load(*entry, *expected.ima_policy, out);
+      continue;
+    }
+    if (expected.golden == nullptr) continue;
+    if (auto fault = judge(*entry, *expected.golden)) out.faults.add(*std::move(fault));
+  }
+  if (expected.ima_policy != nullptr && out.policy_loads == 0) {
+    out.faults.add(enforced({.id = FaultId::kImaPolicyMissing}, *expected.ima_policy));
   }
   return out;
 }

@@ -1,12 +1,15 @@
 // Attested measurements against reference values: what is wrong with this node, if anything.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "core/golden_set.h"
 #include "core/ima_replay.h"
+#include "core/policy.h"
 
 namespace assay {
 
@@ -17,16 +20,19 @@ class FaultList {
 
   void add(Fault fault) {
     ++total_;
+    worst_ = std::max(worst_.value_or(Severity::kInfo), severity_of(fault));
     if (faults_.size() < kMaxFaults) faults_.push_back(std::move(fault));
   }
   bool empty() const { return total_ == 0; }
   std::uint64_t total() const { return total_; }
   const std::vector<Fault>& listed() const { return faults_; }
   bool has(FaultClass fault_class) const;
+  std::optional<Severity> worst() const { return worst_; }  // of all, listed or not
 
  private:
   std::vector<Fault> faults_;
   std::uint64_t total_ = 0;
+  std::optional<Severity> worst_;
 };
 
 struct LogAppraisal {
@@ -34,19 +40,33 @@ struct LogAppraisal {
   // Whether the boot_aggregate entries equal what the quoted PCRs give; nothing when the log has
   // none in this part, or the quote does not cover the PCRs that it takes.
   std::optional<bool> boot_aggregate_ok;
+  std::uint64_t policy_loads = 0;  // in this boot so far
+};
+
+// What a log is judged by. Borrowed for the call.
+struct LogExpectation {
+  const GoldenSnapshot* golden = nullptr;     // null: files are not judged
+  const ImaPolicyRule* ima_policy = nullptr;  // null: which IMA policy is loaded is not judged
+  std::uint64_t policy_loads = 0;             // before this part of the log, in the same boot
+  std::chrono::sys_days today = {};           // for values that are accepted until a day
 };
 
 // Judges every entry of `log`; there is no entry that is skipped. An entry is accepted when it is
-//   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1), or
+//   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1),
+//   * one whose file digest is that of an accepted IMA policy, or
 //   * one whose file digest is golden: its name never matters.
 // Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnsupportedDigest,
-// kImaUnknownDigest. Without a golden snapshot only the boot_aggregate is judged.
+// kImaUnknownDigest. The first entry of a boot that is no boot_aggregate is kBootAggregateMissing.
 //
-//   golden   null, or borrowed for the call
+// With an `ima_policy`, the boot's log has to show one: kImaPolicyMissing when no proven entry so far
+// does, kImaPolicyLate when the first comes after `within_entries` others, and kImaPolicyRepeated, which
+// only warns, for each further one (any file with the policy's content counts, as the log does not say
+// why a file was read). It is judged from the first evidence on: the agent is started by what loads
+// policies, so that a log without one is not early but unattested.
 //
 // Total and pure.
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
-                      const GoldenSnapshot* golden);
+                      const LogExpectation& expected);
 
 // What the kernel writes as the first entry of a boot: H(PCR 0 … 9) of hash `alg`'s bank, PCR 0 … 7
 // for SHA-1. Nothing when the quote does not cover them all.

@@ -7,24 +7,6 @@
 namespace assay {
 namespace {
 
-// TPM 2.0 Library, Part 1, 36.2–36.6: resetCount counts TPM resets, restartCount the restarts and
-// resumes since then. Both are compared as differences modulo 2^32, because a TPM may add a constant.
-Result<Continuity> check_clock(const std::optional<TpmClock>& last, const TpmClock& now) {
-  if (!last) return Continuity::kSameBoot;
-  const auto resets = static_cast<std::int32_t>(now.reset_count - last->reset_count);
-  if (resets < 0) {
-    return fail(FaultId::kQuoteResetBackwards, "by " + std::to_string(-std::int64_t{resets}));
-  }
-  if (resets > 0) return Continuity::kRebooted;
-  const auto restarts = static_cast<std::int32_t>(now.restart_count - last->restart_count);
-  if (restarts < 0) return fail(FaultId::kQuoteClockBackwards, "restart count went back");
-  if (restarts == 0 && now.clock_ms < last->clock_ms) {
-    return fail(FaultId::kQuoteClockBackwards,
-                "clock went back by " + std::to_string(last->clock_ms - now.clock_ms) + " ms");
-  }
-  return Continuity::kSameBoot;
-}
-
 Status check_selection(const QuotedPcrs& quoted, const std::optional<PcrSelection>& asked) {
   if (asked && *asked != quoted.selection()) {
     return fail(FaultId::kQuoteSelectionMismatch, "the quote covers other PCRs than asked for");
@@ -49,13 +31,27 @@ bool covers_boot(const QuotedPcrs& quoted) {
 }
 
 // A quote over no boot PCR can neither prove a firmware log nor contradict it: only its form counts.
-Status check_boot_log(const std::optional<ByteView>& bytes, const QuotedPcrs& quoted) {
-  if (!bytes) return {};
-  ASSAY_TRY(const UntrustedBootLog log, parse_boot_log(*bytes));
-  if (!covers_boot(quoted)) return {};
-  ASSAY_TRY(const AttestedBootLog attested, replay_boot_log(log, quoted));
-  (void)attested;
+Status judge_boot(const Evidence& evidence, const Expectation& expected, const QuotedPcrs& quoted,
+                  Appraisal& out) {
+  std::optional<AttestedBootLog> attested;
+  if (evidence.boot_log) {
+    ASSAY_TRY(const UntrustedBootLog log, parse_boot_log(*evidence.boot_log));
+    if (covers_boot(quoted)) {
+      ASSAY_TRY(attested, replay_boot_log(log, quoted));
+    }
+  }
+  if (expected.boot == BootQuestion::kAsked) {
+    out.boot = describe_boot(quoted, attested ? &*attested : nullptr, evidence.command_line);
+  }
   return {};
+}
+
+// Whether a register that only a boot extends holds another value than when this boot was judged.
+bool boot_pcrs_changed(const PcrValues& judged, const QuotedPcrs& quoted) {
+  return std::ranges::any_of(judged, [&](const auto& pcr) {
+    const Digest* now = quoted.find(pcr.first);
+    return now != nullptr && *now != pcr.second;
+  });
 }
 
 Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out) {
@@ -65,19 +61,34 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
   out.selection = quoted.selection();
   out.bank = quoted.primary_bank();
   ASSAY_OK(check_selection(quoted, expected.selection));
-  ASSAY_TRY(out.continuity, check_clock(expected.last_clock, quoted.clock()));
+  ASSAY_TRY(out.continuity, judge_continuity(expected.last_clock, quoted.clock()));
   if (out.continuity == Continuity::kRebooted && expected.from.entries > 0) return {};
+  if (out.continuity == Continuity::kSameBoot && expected.boot == BootQuestion::kNotAsked &&
+      boot_pcrs_changed(expected.boot_pcrs, quoted)) {
+    out.continuity = Continuity::kBootPcrsChanged;
+    return {};
+  }
 
   ASSAY_TRY(const AttestedImaLog log, replay_ima_log(evidence.ima_log, quoted, expected.from));
-  ASSAY_OK(check_boot_log(evidence.boot_log, quoted));
-  LogAppraisal judged = appraise(log, quoted, expected.golden);
+  ASSAY_OK(judge_boot(evidence, expected, quoted, out));
+  LogAppraisal judged = appraise(log, quoted,
+                                 {.golden = expected.golden,
+                                  .ima_policy = expected.ima_policy,
+                                  .policy_loads = expected.from.policy_loads,
+                                  .today = expected.today});
   LogFacts facts{.proven = log.size(),
                  .tail = log.tail_entries(),
                  .boot_aggregate_ok = judged.boot_aggregate_ok};
   count_records(evidence.ima_log, facts);
   out.log = std::move(facts);
   out.next = log.next();
+  out.next->policy_loads = judged.policy_loads;
   out.faults = std::move(judged.faults);
+  if (out.boot && expected.boot_policy != nullptr) {
+    for (Fault& fault : appraise_boot(*out.boot, *expected.boot_policy, expected.today)) {
+      out.faults.add(std::move(fault));
+    }
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/appraise.h"
+#include "core/history.h"
 #include "core/policy.h"
 
 namespace assay {
@@ -18,6 +19,11 @@ struct Evidence {
   ByteView command_line = {};             // /proc/cmdline: a claim
 };
 
+enum class BootQuestion : std::uint8_t {
+  kNotAsked,  // a boot log that comes all the same is replayed, and no more
+  kAsked,     // the boot is described and judged; a node without a boot log has sent none
+};
+
 // What the verifier knows and asked for. Borrowed for the call.
 struct Expectation {
   const AkPublic& ak;
@@ -27,9 +33,10 @@ struct Expectation {
   LogCheckpoint from = {};                     // proven part of the log, which was not asked for
   std::optional<TpmClock> last_clock = {};     // of the evidence that `from` comes from
   const GoldenSnapshot* golden = nullptr;      // null: judge authenticity and replay only
-  const BootPolicy* boot_policy = nullptr;     // null: the boot is described, not judged
-  const ImaPolicyRule* ima_policy = nullptr;   // null: not judged
-  std::chrono::sys_days today = {};            // for values that are accepted until a day
+  BootQuestion boot = BootQuestion::kNotAsked;
+  const BootPolicy* boot_policy = nullptr;    // null: the boot is described, not judged
+  const ImaPolicyRule* ima_policy = nullptr;  // null: not judged
+  std::chrono::sys_days today = {};           // for values that are accepted until a day
   PcrValues boot_pcrs = {};  // of this boot, as judged before: a change asks for the boot log again
 };
 
@@ -43,11 +50,6 @@ struct LogFacts {
   std::optional<bool> boot_aggregate_ok = {};
 };
 
-enum class Continuity : std::uint8_t {
-  kSameBoot,  // the counters fit the last evidence, or there is none to compare with
-  kRebooted,  // the TPM was reset since: the log starts anew
-};
-
 // The result of one attempt. The absence of a part says that it could not be proven.
 struct Appraisal {
   std::optional<TpmClock> clock = {};  // the quote is authentic
@@ -56,12 +58,13 @@ struct Appraisal {
   Continuity continuity = Continuity::kSameBoot;
   std::optional<LogFacts> log = {};        // the log is proven
   std::optional<LogCheckpoint> next = {};  // likewise: where the next attempt goes on
-  std::optional<BootFacts> boot = {};      // evidence had a boot log, or was asked for one
+  std::optional<BootFacts> boot = {};      // the boot was asked for, and the quote is authentic
   FaultList faults = {};
 
-  // The node has rebooted while it was asked for the rest of an older boot's log: nothing is judged
-  // and nothing is wrong; ask again from the first entry.
-  bool ask_again() const { return continuity == Continuity::kRebooted && !log && faults.empty(); }
+  // The node has rebooted while it was asked for the rest of an older boot's log, or its boot PCRs
+  // have changed while it was not asked for its boot: nothing is judged and nothing is wrong; ask again,
+  // for the boot, and after a reboot from the first entry.
+  bool ask_again() const { return continuity != Continuity::kSameBoot && !log && faults.empty(); }
 };
 
 // Verifies the quote, checks it against the last one, replays the log, and judges every proven
@@ -70,7 +73,7 @@ struct Appraisal {
 //
 // Faults: those of verify_quote(), replay_ima_log(), parse_boot_log(), replay_boot_log() and
 // appraise(); kQuoteSelectionMismatch when the quote covers other PCRs than `selection`;
-// kQuoteClockBackwards and kQuoteResetBackwards against `last_clock`.
+// those of judge_continuity() against `last_clock`.
 //
 // Total and pure: no I/O, no clock, no globals; safe from any thread.
 Appraisal attest(const Evidence& evidence, const Expectation& expected);

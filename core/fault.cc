@@ -40,6 +40,10 @@ Severity fault_severity(FaultId id) {
   return row(id).severity;
 }
 
+Severity severity_of(const Fault& fault) {
+  return fault.severity.value_or(fault_severity(fault.id));
+}
+
 std::string_view severity_name(Severity severity) {
   switch (severity) {
     case Severity::kInfo:

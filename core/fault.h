@@ -141,8 +141,8 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the log shows no golden IMA policy: root can have replaced the kernel's silently")           \
   X(kImaPolicyLate, "ima.policy_late", kViolation, kCritical,                                     \
     "the golden IMA policy was loaded after more entries than the policy allows")                 \
-  X(kImaPolicyRepeated, "ima.policy_repeated", kViolation, kCritical,                             \
-    "an IMA policy was loaded more than once in this boot")                                       \
+  X(kImaPolicyRepeated, "ima.policy_repeated", kViolation, kWarning,                              \
+    "a file with the content of the IMA policy was measured again in this boot")                                       \
   X(kBootMalformed, "boot.malformed", kInvalid, kCritical,                                        \
     "the firmware event log is cut short or breaks its format")                                   \
   X(kBootEventDigestMismatch, "boot.event_digest_mismatch", kTampering, kCritical,                \
@@ -210,6 +210,7 @@ enum class FaultId : std::uint8_t {
 // One thing that is wrong. `path` holds raw bytes as the node sent them: escape it at every sink.
 struct Fault {
   FaultId id;
+  std::optional<Severity> severity = {};    // when a policy says other than the id's own
   std::optional<std::uint64_t> entry = {};  // index in the measurement log, from 0
   std::string path = {};
   std::optional<Digest> digest = {};
@@ -220,6 +221,7 @@ std::string_view fault_name(FaultId id);     // "ima.unknown_digest"
 std::string_view fault_meaning(FaultId id);  // one clause for people
 FaultClass fault_class(FaultId id);
 Severity fault_severity(FaultId id);
+Severity severity_of(const Fault& fault);
 std::string_view severity_name(Severity severity);  // "critical"
 
 // How many ids there are: they are 0 to fault_count() - 1.

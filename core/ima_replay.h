@@ -13,6 +13,7 @@ struct LogCheckpoint {
   std::uint64_t entries = 0;  // proven entries
   std::uint64_t bytes = 0;    // their size in the log
   PcrValues running = {};     // what they extend the PCRs to; a PCR not in here is still zero
+  std::uint64_t policy_loads = 0;  // how many of them load a golden IMA policy: appraise() counts
 };
 
 // Log entries whose digests lead to the PCRs that a TPM signed. Only replay_ima_log() makes one.

@@ -37,7 +37,7 @@ struct NodeClass {
   std::string name = "default";
   // Members: nodes with one of these names, or whose name begins with one of these; every node when
   // both are empty.
-  std::set<std::string> nodes = {};
+  std::set<std::string, std::less<>> nodes = {};
   std::vector<std::string> node_prefixes = {};
   std::vector<HashAlg> banks = {HashAlg::kSha256, HashAlg::kSha384, HashAlg::kSha512};  // by choice
   std::optional<ImaPolicyRule> ima_policy = {};

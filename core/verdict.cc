@@ -36,6 +36,11 @@ std::optional<NodeState> node_state_by_name(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_guilty(const Appraisal& appraisal) {
+  const bool critical = appraisal.faults.worst() == Severity::kCritical;
+  return (appraisal.log && critical) || appraisal.faults.has(FaultClass::kTampering);
+}
+
 Standing decide(const Standing& before, const Appraisal& appraisal, Instant now) {
   Standing after = before;
   const bool proven = appraisal.log.has_value();
@@ -43,9 +48,7 @@ Standing decide(const Standing& before, const Appraisal& appraisal, Instant now)
     after.last_verified = now;
     if (appraisal.continuity == Continuity::kRebooted) after.has_open_violations = false;
   }
-  const bool guilty =
-      (proven && !appraisal.faults.empty()) || appraisal.faults.has(FaultClass::kTampering);
-  if (guilty) {
+  if (is_guilty(appraisal)) {
     after.has_open_violations = true;
     return with_state(after, NodeState::kCompromised, now);
   }

@@ -25,12 +25,16 @@ struct Standing {
   NodeState state = NodeState::kUnknown;
   Instant since{};                         // when `state` began
   std::optional<Instant> last_verified{};  // when evidence was last proven
-  bool has_open_violations = false;        // of this boot, not acknowledged: keeps it compromised
+  bool has_open_violations = false;  // critical ones of this boot, not acknowledged: keep it compromised
 };
 
+// Whether an appraisal shows something that must not be: a critical fault of authentic evidence, or
+// tampering with it. Warnings are reported, and leave a node as it is.
+bool is_guilty(const Appraisal& appraisal);
+
 // What an appraisal at `now` makes of a node.
-//   proven log, no fault           trusted, unless violations of this boot are still open
-//   proven log with faults         compromised
+//   proven log, no critical fault  trusted, unless critical violations of this boot are still open
+//   proven log with one            compromised
 //   a quote that contradicts what came with it or before (kTampering)   compromised
 //   anything else that is invalid  no change: an answer that proves nothing is no answer, and the
 //                                  deadline makes it stale

@@ -1,71 +1,17 @@
 #include "verifier/config.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <charconv>
-#include <functional>
-#include <map>
 #include <optional>
-#include <set>
 
 #include "core/text.h"
+#include "golden/yaml_reader.h"
+#include "verifier/secret_file.h"
 
 namespace assay {
 namespace {
 
 using std::filesystem::path;
-
-std::string at_line(const YAML::Node& node) {
-  return "line " + std::to_string(node.Mark().line + 1) + ": ";
-}
-
-// What may stand under a mapping's key, and what it sets.
-using Setter = std::function<Status(const YAML::Node&)>;
-using Keys = std::map<std::string, Setter>;
-
-std::string listed(const Keys& keys) {
-  std::string out;
-  for (const auto& [key, setter] : keys) out += (out.empty() ? "" : ", ") + key;
-  return out;
-}
-
-Status read_mapping(const YAML::Node& node, const std::string& where, const Keys& keys) {
-  if (!node.IsMap()) {
-    return fail(FaultId::kConfigInvalid, at_line(node) + where + "has to be a mapping of keys");
-  }
-  std::set<std::string> seen;
-  for (const auto& item : node) {
-    if (!item.first.IsScalar()) {
-      return fail(FaultId::kConfigInvalid,
-                  at_line(item.first) + where + "has a key that is no word");
-    }
-    const std::string& key = item.first.Scalar();
-    const auto known = keys.find(key);
-    if (known == keys.end()) {
-      return fail(FaultId::kConfigInvalid, at_line(item.first) + where + "unknown key '" +
-                                               shorten(escape_bytes(key), 64) + "'; known are " +
-                                               listed(keys));
-    }
-    if (!seen.insert(key).second) {
-      return fail(FaultId::kConfigInvalid, at_line(item.first) + where + "key '" + key + "' twice");
-    }
-    if (Status status = known->second(item.second); !status) {
-      return fail(status.error().id,
-                  status.error().detail.starts_with("line ")
-                      ? status.error().detail
-                      : at_line(item.second) + where + key + ": " + status.error().detail);
-    }
-  }
-  return {};
-}
-
-Result<std::string> scalar(const YAML::Node& node) {
-  if (!node.IsScalar() || node.Scalar().empty()) {
-    return fail(FaultId::kConfigInvalid, "has to be one value");
-  }
-  return node.Scalar();
-}
 
 Setter address(ListenAddress& out) {
   return [&out](const YAML::Node& node) -> Status {
@@ -73,13 +19,6 @@ Setter address(ListenAddress& out) {
     const auto parsed = parse_listen_address(value);
     if (!parsed) return fail(FaultId::kConfigInvalid, "write HOST:PORT, such as 127.0.0.1:7443");
     out = *parsed;
-    return {};
-  };
-}
-
-Setter text(std::string& out) {
-  return [&out](const YAML::Node& node) -> Status {
-    ASSAY_TRY(out, scalar(node));
     return {};
   };
 }
@@ -99,48 +38,6 @@ Setter duration(std::chrono::milliseconds& out) {
     if (!parsed) return fail(FaultId::kConfigInvalid, "write a duration such as 500ms, 30s or 5m");
     out = *parsed;
     return {};
-  };
-}
-
-Setter flag(bool& out) {
-  return [&out](const YAML::Node& node) -> Status {
-    ASSAY_TRY(const std::string value, scalar(node));
-    if (value != "true" && value != "false")
-      return fail(FaultId::kConfigInvalid, "write true or false");
-    out = value == "true";
-    return {};
-  };
-}
-
-template <typename T>
-Setter number(T& out, T smallest, T largest) {
-  return [&out, smallest, largest](const YAML::Node& node) -> Status {
-    ASSAY_TRY(const std::string value, scalar(node));
-    T parsed = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-    if (error != std::errc{} || end != value.data() + value.size() || parsed < smallest ||
-        parsed > largest) {
-      return fail(FaultId::kConfigInvalid, "write a whole number from " + std::to_string(smallest) +
-                                               " to " + std::to_string(largest));
-    }
-    out = parsed;
-    return {};
-  };
-}
-
-Setter bank(HashAlg& out) {
-  return [&out](const YAML::Node& node) -> Status {
-    ASSAY_TRY(const std::string value, scalar(node));
-    const auto alg = hash_by_name(value);
-    if (!alg) return fail(FaultId::kConfigInvalid, "write sha1, sha256, sha384 or sha512");
-    out = *alg;
-    return {};
-  };
-}
-
-Setter mapping(std::string where, Keys keys) {
-  return [where = std::move(where), keys = std::move(keys)](const YAML::Node& node) {
-    return read_mapping(node, where, keys);
   };
 }
 
@@ -178,26 +75,15 @@ Status check_complete(const VerifierConfig& config) {
   for (const auto& [key, value] : required) {
     if (value->empty()) return fail(FaultId::kConfigInvalid, std::string(key) + " is required");
   }
-  if (config.bank == HashAlg::kSha1 && !config.allow_sha1) {
-    return fail(FaultId::kConfigInvalid, "quote.bank sha1 needs quote.allow_sha1: true");
-  }
   return {};
 }
 
-// yaml-cpp throws; its exceptions end here.
-Result<YAML::Node> load_yaml(const path& from) {
-  try {
-    return YAML::LoadFile(from);
-  } catch (const YAML::BadFile&) {
-    return fail(FaultId::kFileUnreadable, "cannot be read; check the path and its permissions");
-  } catch (const YAML::Exception& error) {
-    return fail(FaultId::kConfigInvalid,
-                "line " + std::to_string(error.mark.line + 1) + ": is not YAML: " + error.msg);
-  }
-}
-
 Result<VerifierConfig> read_config(const path& from) {
-  ASSAY_TRY(const YAML::Node root, load_yaml(from));
+  const auto content = read_public_file(from);
+  if (!content) {
+    return fail(FaultId::kFileUnreadable, "cannot be read; check the path and its permissions");
+  }
+  ASSAY_TRY(const YAML::Node root, parse_yaml(*content));
   const path folder = from.parent_path();
   VerifierConfig config;
   constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
@@ -211,8 +97,8 @@ Result<VerifierConfig> read_config(const path& from) {
        {"database", file(config.database, folder)},
        {"operator_token_file", file(config.operator_token_file, folder)},
        {"interval", duration(config.interval)},
-       {"quote",
-        mapping("quote: ", {{"bank", bank(config.bank)}, {"allow_sha1", flag(config.allow_sha1)}})},
+       {"policy_file", file(config.policy_file, folder)},
+       {"vendor_roots", file(config.vendor_roots, folder)},
        {"limits", mapping("limits: ",
                           {{"log_mib", number<std::uint64_t>(log_mib, 1, 4096)},
                            {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},

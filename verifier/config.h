@@ -39,8 +39,8 @@ struct VerifierConfig {
   std::filesystem::path database = "/var/lib/assay/assay.db";
   std::filesystem::path operator_token_file;  // readable by its owner only
   std::chrono::milliseconds interval{30'000};
-  HashAlg bank = HashAlg::kSha256;
-  bool allow_sha1 = false;
+  std::filesystem::path policy_file;   // empty: the default policy
+  std::filesystem::path vendor_roots;  // folder of TPM vendors' certificates; empty: none
   std::uint64_t max_log_bytes = std::uint64_t{64} << 20;  // of one answer
   std::uint32_t max_streams = 4096;
   std::vector<WebhookSettings> webhooks;

@@ -5,37 +5,31 @@
 namespace assay {
 namespace {
 
-// RFC 1123 subdomain: what Kubernetes accepts as the name of a node.
-bool valid_node_name(std::string_view name) {
-  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 253 && alphanumeric(name.front()) &&
-         alphanumeric(name.back()) &&
-         std::ranges::all_of(name, [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
-}
-
 // The first faults of a list, as many as a verdict keeps.
 std::vector<Fault> kept(const std::vector<Fault>& faults) {
   const auto size = std::min(faults.size(), kMaxStoredFaults);
   return {faults.begin(), faults.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
-bool is_guilty(const Appraisal& appraisal) {
+// Whether what an appraisal shows is kept as violations: warnings too.
+bool has_findings(const Appraisal& appraisal) {
   return !appraisal.faults.empty() &&
          (appraisal.log.has_value() || appraisal.faults.has(FaultClass::kTampering));
 }
 
 AttemptRecord attempt_record(const NodeRecord& before, const Appraisal& appraisal, Instant now) {
-  const bool guilty = is_guilty(appraisal);
-  const bool rejected = !guilty && !appraisal.log;
+  const bool findings = has_findings(appraisal);
+  const bool rejected = !findings && !appraisal.log;
   return {.node = before.id,
           .at = now,
           .standing = decide(before.standing, appraisal, now),
           .rebooted = appraisal.log.has_value() && appraisal.continuity == Continuity::kRebooted,
           .checkpoint = appraisal.next,
           .clock = appraisal.log ? appraisal.clock : std::nullopt,
-          .faults = guilty ? appraisal.faults.listed() : std::vector<Fault>{},
-          .faults_total = guilty ? appraisal.faults.total() : 0,
-          .guilty = guilty,
+          .boot = appraisal.log ? appraisal.boot : std::nullopt,
+          .faults = findings ? appraisal.faults.listed() : std::vector<Fault>{},
+          .faults_total = findings ? appraisal.faults.total() : 0,
+          .findings = findings,
           .rejection = rejected ? std::optional(appraisal.faults.listed().at(0)) : std::nullopt};
 }
 
@@ -48,6 +42,7 @@ void advance(NodeRecord& record, const AttemptRecord& attempt, std::uint64_t new
   }
   if (attempt.checkpoint) record.checkpoint = *attempt.checkpoint;
   if (attempt.clock) record.clock = attempt.clock;
+  if (attempt.boot) record.boot_pcrs = attempt.boot->pcrs;
   record.open_violations += new_violations;
   if (attempt.rejection) {
     record.last_rejection = attempt.rejection;
@@ -90,17 +85,52 @@ Status Ledger::load(Instant now) {
 }
 
 Result<NodeRecord> Ledger::enrol(std::string_view name, const AkPublic& ak, Instant now) {
-  if (!valid_node_name(name)) {
+  if (!is_node_name(name)) {
     return fail(FaultId::kRequestInvalid,
                 "a node's name is 1 to 253 of a-z, 0-9, '-' and '.', as Kubernetes has it");
   }
   const std::scoped_lock lock(changing_);
   ASSAY_TRY(NodeRecord enrolled, store_.enrol_node(name, ak, now));
-  const bool added = nodes_.with([&](Nodes& nodes) {
-    return nodes.try_emplace(enrolled.id, Entry{enrolled, ak, now}).second;
+  return take_over(std::move(enrolled), ak, now);
+}
+
+Result<std::optional<NodeRecord>> Ledger::admit(const AdmissionRequest& request, Instant now) {
+  const std::scoped_lock lock(changing_);
+  ASSAY_TRY(std::optional<NodeRecord> admitted, store_.admit(request, now));
+  if (!admitted) return std::nullopt;
+  return take_over(*std::move(admitted), request.keys.ak, now);
+}
+
+Result<NodeRecord> Ledger::approve(std::string_view name, const std::optional<Digest>& ek,
+                                   Instant now) {
+  const std::scoped_lock lock(changing_);
+  ASSAY_TRY(NodeRecord approved, store_.approve(name, ek, now));
+  ASSAY_TRY(const AkPublic ak, parse_ak_public(approved.ak_public));
+  return take_over(std::move(approved), ak, now);
+}
+
+Result<NodeRecord> Ledger::allow_re_enrolment(std::string_view name, Instant until) {
+  const std::scoped_lock lock(changing_);
+  ASSAY_TRY(NodeRecord known, node(name));
+  ASSAY_OK(store_.allow_re_enrolment(known.id, until));
+  known.re_enrol_until = until;
+  replace(known, {});
+  return known;
+}
+
+// `record` with these keys as it stands in the store. An answer to a challenge on other keys counts
+// no more.
+NodeRecord Ledger::take_over(NodeRecord record, const AkPublic& ak, Instant now) {
+  const bool changed = nodes_.with([&](Nodes& nodes) {
+    const auto [it, added] = nodes.try_emplace(record.id, Entry{record, ak, now});
+    if (added) return true;
+    Entry& entry = it->second;
+    if (entry.record.boot == record.boot) return false;  // keys are replaced with a new boot only
+    entry = Entry{record, ak, now, entry.revision + 1};
+    return true;
   });
-  if (added) replace(enrolled, {});
-  return enrolled;
+  if (changed) replace(record, {});
+  return record;
 }
 
 Result<NodeRecord> Ledger::node(std::string_view name) const {
@@ -121,20 +151,28 @@ std::vector<NodeRecord> Ledger::nodes() const {
   return out;
 }
 
-Result<NodeId> Ledger::find(const Digest& ak_fingerprint) const {
+Result<NodeId> Ledger::find(const Digest& ak_fingerprint, Instant now) const {
   return nodes_.with([&](const Nodes& nodes) -> Result<NodeId> {
     for (const auto& [id, entry] : nodes) {
-      if (entry.record.ak_fingerprint == ak_fingerprint) return id;
+      const NodeRecord& node = entry.record;
+      const bool has_to_enrol = node.re_enrol_until && now <= *node.re_enrol_until;
+      if (node.ak_fingerprint == ak_fingerprint && !has_to_enrol) return id;
     }
-    return fail(FaultId::kAkUnknown, "key " + format_digest(ak_fingerprint) +
-                                         "; register it with `assay node enrol NAME --ak FILE`");
+    return fail(FaultId::kAkUnknown, "key " + format_digest(ak_fingerprint));
   });
 }
 
 Basis Ledger::basis(NodeId node) const {
   return nodes_.with([&](const Nodes& nodes) {
     const Entry& entry = nodes.at(node);
-    return Basis{node, entry.ak, entry.record.checkpoint, entry.record.clock, entry.revision};
+    return Basis{.node = node,
+                 .name = entry.record.name,
+                 .ak = entry.ak,
+                 .from = entry.record.checkpoint,
+                 .last_clock = entry.record.clock,
+                 .boot_pcrs = entry.record.boot_pcrs,
+                 .boot_due = entry.boot_due,
+                 .revision = entry.revision};
   });
 }
 
@@ -148,7 +186,11 @@ Result<Ledger::Outcome> Ledger::apply(const Basis& basis, const Appraisal& appra
   const AttemptRecord attempt = attempt_record(node, appraisal, now);
   ASSAY_TRY(const std::uint64_t added, store_.commit(attempt));
   advance(node, attempt, added);
-  if (appraisal.log) nodes_.with([&](Nodes& nodes) { ++nodes.at(basis.node).revision; });
+  nodes_.with([&](Nodes& nodes) {
+    Entry& entry = nodes.at(basis.node);
+    if (appraisal.log) ++entry.revision;
+    if (appraisal.log && appraisal.boot) entry.boot_due = false;
+  });
   replace(node, added > 0 ? attempt.faults : std::vector<Fault>{});
   return Outcome{.node = std::move(node)};
 }
@@ -193,6 +235,7 @@ Result<Ledger::Acknowledged> Ledger::acknowledge(std::string_view name, std::str
   known.open_violations = 0;
   known.faults.clear();
   known.faults_total = 0;
+  nodes_.with([&](Nodes& nodes) { nodes.at(known.id).boot_due = true; });
   replace(known, {});
   return Acknowledged{.node = std::move(known), .closed = closed};
 }

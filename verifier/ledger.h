@@ -27,11 +27,14 @@ class VerdictSink {
 // What a challenge to a node rests on: its answer is judged against exactly this.
 struct Basis {
   NodeId node{};
+  std::string name{};
   AkPublic ak;
-  LogCheckpoint from;
-  std::optional<TpmClock> last_clock;
-  std::uint64_t revision =
-      0;  // of the ledger's knowledge: an answer that another overtook is dropped
+  LogCheckpoint from{};
+  std::optional<TpmClock> last_clock{};
+  PcrValues boot_pcrs{};
+  bool boot_due = true;  // this boot is to be judged (again)
+  // Of the ledger's knowledge: an answer that another overtook is dropped.
+  std::uint64_t revision = 0;
 };
 
 // Safe from any thread.
@@ -49,11 +52,18 @@ class Ledger {
   // kAlreadyExists, or as the store does.
   Result<NodeRecord> enrol(std::string_view name, const AkPublic& ak, Instant now);
 
+  // Lets a proven TPM in; nothing when it waits for approve(). Fails as Store::admit() does.
+  Result<std::optional<NodeRecord>> admit(const AdmissionRequest& request, Instant now);
+  Result<NodeRecord> approve(std::string_view name, const std::optional<Digest>& ek, Instant now);
+
+  // Lets a node's name have other keys until then, once. kNotFound.
+  Result<NodeRecord> allow_re_enrolment(std::string_view name, Instant until);
+
   Result<NodeRecord> node(std::string_view name) const;  // kNotFound
   std::vector<NodeRecord> nodes() const;                 // by name
 
-  // The node that is enrolled with this key, or kAkUnknown.
-  Result<NodeId> find(const Digest& ak_fingerprint) const;
+  // The node that is enrolled with this key, and has not to enrol again; or kAkUnknown.
+  Result<NodeId> find(const Digest& ak_fingerprint, Instant now) const;
   Basis basis(NodeId node) const;  // of a node that find() gave
 
   struct Outcome {
@@ -82,10 +92,12 @@ class Ledger {
     AkPublic ak;
     Instant watching_since;
     std::uint64_t revision = 0;  // proven answers since the start
+    bool boot_due = true;        // no boot was judged since the start, or since an operator acted
   };
   using Nodes = std::map<NodeId, Entry>;
 
   NodeRecord record(NodeId node) const;
+  NodeRecord take_over(NodeRecord record, const AkPublic& ak, Instant now);
   void replace(NodeRecord record, const std::vector<Fault>& found);
 
   Store& store_;

@@ -4,13 +4,16 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "golden/policy_file.h"
 #include "verifier/config.h"
+#include "verifier/enrolment/vendor_roots_dir.h"
 #include "verifier/grpc_server.h"
 #include "verifier/http/admin_http.h"
 #include "verifier/options.h"
 #include "verifier/reporter.h"
 #include "verifier/scheduler.h"
 #include "verifier/secret_file.h"
+#include "verifier/services/enrolment_service.h"
 #include "verifier/services/operator_service.h"
 #include "verifier/sessions/agent_service.h"
 #include "verifier/sinks/webhook.h"
@@ -43,21 +46,37 @@ sigset_t block_stop_signals() {
 }
 
 // What the configuration names, read and checked before anything is started.
-struct Secrets {
+struct Inputs {
   OperatorToken operators;
   GrpcSettings grpc;
   std::vector<WebhookConfig> webhooks;
+  Policy policy;
+  VendorRoots vendor_roots;
 };
 
-Result<Secrets> load_secrets(const VerifierConfig& config) {
+Result<Policy> load_policy(const std::filesystem::path& file) {
+  if (file.empty()) return Policy();
+  ASSAY_TRY(const std::string yaml, read_public_file(file));
+  auto policy = parse_policy(yaml);
+  if (policy) return policy;
+  return fail(policy.error().id, file.string() + ": " + policy.error().detail);
+}
+
+Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
   ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
   ASSAY_TRY(std::string key, read_secret_file(config.tls_key));
-  Secrets out{.operators = operators,
-              .grpc = {.listen = format_listen_address(config.grpc_listen),
-                       .certificate = std::move(certificate),
-                       .key = std::move(key)},
-              .webhooks = {}};
+  Inputs out{.operators = operators,
+             .grpc = {.listen = format_listen_address(config.grpc_listen),
+                      .certificate = std::move(certificate),
+                      .key = std::move(key)},
+             .webhooks = {},
+             .policy = {},
+             .vendor_roots = {}};
+  ASSAY_TRY(out.policy, load_policy(config.policy_file));
+  if (!config.vendor_roots.empty()) {
+    ASSAY_TRY(out.vendor_roots, load_vendor_roots(config.vendor_roots));
+  }
   ASSAY_OK(check_key_pair(out.grpc));
   for (const WebhookSettings& hook : config.webhooks) {
     ASSAY_TRY(const std::string text, read_secret_file(hook.secret_file));
@@ -73,16 +92,14 @@ Result<Secrets> load_secrets(const VerifierConfig& config) {
 SessionSettings session_settings(const VerifierConfig& config) {
   return {.interval = config.interval,
           .answer_timeout = config.interval,
-          .bank = config.bank,
-          .policy = {.allow_sha1 = config.allow_sha1},
           .max_log_bytes = config.max_log_bytes,
           .max_streams = config.max_streams};
 }
 
-Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Secrets& secrets,
+Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Inputs& inputs,
                                                                   Metrics& metrics) {
   std::vector<std::unique_ptr<NotificationSink>> out;
-  for (const WebhookConfig& config : secrets.webhooks) {
+  for (const WebhookConfig& config : inputs.webhooks) {
     metrics.add_sink(config.name);
     ASSAY_TRY(auto sink, WebhookSink::create(config));
     out.push_back(std::move(sink));
@@ -91,10 +108,10 @@ Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Secrets&
 }
 
 // Builds the verifier, runs it until a stop signal, and takes it down in reverse.
-Status serve(const VerifierConfig& config, const Secrets& secrets, const sigset_t& stop) {
+Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t& stop) {
   const SystemClock clock;
   std::vector<std::string> sink_names;
-  for (const WebhookConfig& webhook : secrets.webhooks) sink_names.push_back(webhook.name);
+  for (const WebhookConfig& webhook : inputs.webhooks) sink_names.push_back(webhook.name);
   ASSAY_TRY(Store store, Store::open(config.database, sink_names));
   Metrics metrics;
   Reporter reporter(metrics, store);
@@ -105,11 +122,14 @@ Status serve(const VerifierConfig& config, const Secrets& secrets, const sigset_
   golden.replace(std::move(snapshot));
   reporter.golden_changed(*golden.current());
 
-  ASSAY_TRY(auto sinks, make_sinks(secrets, metrics));
+  ASSAY_TRY(auto sinks, make_sinks(inputs, metrics));
   OutboxDispatcher outbox({store, clock, reporter}, std::move(sinks));
   reporter.set_outbox_wake([&outbox] { outbox.wake(); });
 
-  Sessions sessions({ledger, golden, clock, reporter, fresh_nonce}, session_settings(config));
+  const Enrolment enrolment(
+      {ledger, inputs.policy.admission, inputs.vendor_roots, clock, fill_random});
+  Sessions sessions({ledger, enrolment, inputs.policy, golden, clock, reporter, fill_random},
+                    session_settings(config));
   Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
   sessions.set_wake([&scheduler] { scheduler.wake(); });
   ASSAY_TRY(const AdminHttp admin,
@@ -118,9 +138,12 @@ Status serve(const VerifierConfig& config, const Secrets& secrets, const sigset_
 
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(make_agent_service(sessions));
-  services.push_back(make_operator_service({ledger, sessions, store, clock, secrets.operators}));
-  services.push_back(make_golden_service({store, golden, reporter, clock, secrets.operators}));
-  ASSAY_TRY(const GrpcServer server, GrpcServer::start(secrets.grpc, std::move(services)));
+  services.push_back(
+      make_operator_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
+  services.push_back(
+      make_enrolment_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
+  services.push_back(make_golden_service({store, golden, reporter, clock, inputs.operators}));
+  ASSAY_TRY(const GrpcServer server, GrpcServer::start(inputs.grpc, std::move(services)));
   spdlog::info("event=started version={} grpc_port={} http_port={}", ASSAY_VERSION, server.port(),
                admin.port());
   int signal = 0;
@@ -132,9 +155,9 @@ Status serve(const VerifierConfig& config, const Secrets& secrets, const sigset_
 
 Status run(const VerifierOptions& options, const sigset_t& stop) {
   ASSAY_TRY(const VerifierConfig config, load_config(options.config));
-  ASSAY_TRY(const Secrets secrets, load_secrets(config));
+  ASSAY_TRY(const Inputs inputs, load_inputs(config));
   if (options.task == VerifierOptions::Task::kCheckConfig) return {};
-  return serve(config, secrets, stop);
+  return serve(config, inputs, stop);
 }
 
 int main(int argc, char** argv) {

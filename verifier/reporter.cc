@@ -32,7 +32,7 @@ void Reporter::publish(const NodeRecord& node, const std::vector<Fault>& found) 
   metrics_.set_node_state(node.name, node.standing.state);
   if (node.standing.last_verified)
     metrics_.set_last_verified(node.name, *node.standing.last_verified);
-  for (const Fault& fault : found) metrics_.count_violation(fault.id);
+  for (const Fault& fault : found) metrics_.count_violation(fault);
   const Seen now{node.standing.state, node.open_violations};
   const auto before = seen_.with([&](auto& seen) {
     const auto [it, added] = seen.try_emplace(node.id, now);

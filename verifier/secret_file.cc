@@ -55,18 +55,28 @@ Result<std::string> read_file(const std::filesystem::path& path, Readers readers
     out.append(buffer.data(), static_cast<std::size_t>(got));
     if (out.size() > kMaxFileBytes) return unreadable(path, "is over 64 KiB");
   }
-  while (out.ends_with('\n') || out.ends_with('\r')) out.pop_back();
   return out;
+}
+
+std::string without_line_break(std::string text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return text;
 }
 
 }  // namespace
 
 Result<std::string> read_secret_file(const std::filesystem::path& path) {
-  return read_file(path, Readers::kOwnerOnly);
+  return read_file(path, Readers::kOwnerOnly).map(without_line_break);
 }
 
 Result<std::string> read_public_file(const std::filesystem::path& path) {
-  return read_file(path, Readers::kAnyone);
+  return read_file(path, Readers::kAnyone).map(without_line_break);
+}
+
+Result<Bytes> read_public_bytes(const std::filesystem::path& path) {
+  ASSAY_TRY(const std::string content, read_file(path, Readers::kAnyone));
+  const ByteView bytes = as_bytes(content);
+  return Bytes(bytes.begin(), bytes.end());
 }
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/bytes.h"
 #include "core/result.h"
 
 namespace assay {
@@ -15,5 +16,8 @@ Result<std::string> read_secret_file(const std::filesystem::path& path);
 
 // Likewise for a file that is no secret, such as a certificate.
 Result<std::string> read_public_file(const std::filesystem::path& path);
+
+// Likewise, byte for byte.
+Result<Bytes> read_public_bytes(const std::filesystem::path& path);
 
 }  // namespace assay

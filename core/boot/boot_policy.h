@@ -58,6 +58,10 @@ struct BootPolicy {
   bool judges() const;  // whether there is any rule
 };
 
+// Whether `digest` is accepted on this day.
+bool is_accepted(const std::vector<AcceptedValue>& accept, const Digest& digest,
+                 std::chrono::sys_days today);
+
 // Judges a boot. One fault for each rule that is broken (kBootLogMissing, kBootPcrNotAccepted,
 // kBootSecureBootOff, kBootVariableNotAccepted, kBootApplicationNotAccepted, kBootFileNotAccepted,
 // kBootCommandLine), whose detail names every value that breaks it, up to a bound; with severity

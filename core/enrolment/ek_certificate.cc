@@ -289,4 +289,8 @@ Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate& untrusted
   return EndorsedEk(ek, manufacturer_of(certificate.get()));
 }
 
+EndorsedEk trust_without_certificate(EkPublic ek) {
+  return {std::move(ek), ""};
+}
+
 }  // namespace assay

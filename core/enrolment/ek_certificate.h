@@ -51,6 +51,7 @@ class EndorsedEk {
  private:
   friend Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate&, const EkPublic&,
                                                   const VendorRoots&, std::chrono::sys_seconds);
+  friend EndorsedEk trust_without_certificate(EkPublic);
   EndorsedEk(EkPublic ek, std::string manufacturer)
       : ek_(std::move(ek)), manufacturer_(std::move(manufacturer)) {}
   EkPublic ek_;
@@ -81,5 +82,8 @@ class EndorsedEk {
 Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate& untrusted,
                                          const EkPublic& ek, const VendorRoots& roots,
                                          std::chrono::sys_seconds now);
+
+// An endorsement key that an operator's policy names: it needs no certificate.
+EndorsedEk trust_without_certificate(EkPublic ek);
 
 }  // namespace assay

@@ -70,8 +70,9 @@ TEST_CASE("load_config: what is wrong is named with its line, its key and what t
       {"no verifier", "ca_file: ca.pem\n", "verifier is required"},
       {"no CA", "verifier: a:1\n", "ca_file is required"},
       {"an unknown key", kRequired + "pol_interval: 1s\n",
-       "line 3: unknown key 'pol_interval'; known are ak, ca_file, ima_count, ima_log, "
-       "poll_interval, server_name, tcti, verifier"},
+       "line 3: unknown key 'pol_interval'; known are ak, boot_log, ca_file, ek, ima_count, "
+       "ima_log, "
+       "join_token_file, node_name, poll_interval, server_name, tcti, verifier"},
       {"an unknown key of the AK", kRequired + "ak:\n  handel: 0x81000001\n",
        "line 4: ak: unknown key 'handel'; known are algorithm, handle"},
       {"a key twice", kRequired + "tcti: swtpm:path=a\ntcti: swtpm:path=b\n", "line 4: tcti twice"},
@@ -94,7 +95,8 @@ TEST_CASE("load_config: what is wrong is named with its line, its key and what t
       {"a TCTI that is a library", "tcti: /tmp/x.so\n", "line 1: tcti: write device:PATH"},
       {"a TCTI without its device", "tcti: 'device:'\n", "line 1: tcti: write device:PATH"},
       {"an unknown algorithm", "ak: {algorithm: rsa}\n",
-       "ak: algorithm: write ecc-p256 or rsa-2048"},
+       "ak: algorithm: write one of ecc-p256, ecc-p384, rsa-2048, rsa-2048-pss, rsa-3072, not"},
+      {"an unknown endorsement key", "ek: rsa\n", "ek: write one of auto, rsa-2048-low, "},
       {"a handle that is decimal", "ak: {handle: 2164326997}\n", "ak: handle: write a persistent"},
       {"a transient handle", "ak: {handle: 0x80000000}\n", "ak: handle: write a persistent"},
       {"a platform handle", "ak: {handle: 0x81800000}\n", "ak: handle: write a persistent"},

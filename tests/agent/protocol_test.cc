@@ -223,5 +223,99 @@ TEST_CASE("Protocol: there is no hint after a refused quote") {
   next<Wait>(protocol);
 }
 
+TEST_CASE("Protocol: asked who we are, we say so, and open the credential that comes") {
+  Protocol protocol = greeted();
+  protocol.identify();
+  next<ReadIdentity>(protocol);
+  protocol.identified(Identity{.node_name = "n1",
+                               .tpm = {.ek_public = {1}, .ek_certificate = {2}, .ek_chain = {{3}}},
+                               .join_token = "t"});
+  const auto identity = sent<Identity>(protocol);
+  CHECK(identity.node_name == "n1");
+  CHECK(identity.tpm.ek_chain == std::vector<Bytes>{{3}});
+  next<Wait>(protocol);
+  protocol.received({.id_object = {4}, .encrypted_secret = {5}});
+  CHECK(next<OpenCredential>(protocol).credential.id_object == Bytes{4});
+  protocol.opened(Bytes{6});
+  CHECK(sent<OpenedCredential>(protocol).secret == Bytes{6});
+  next<Wait>(protocol);
+}
+
+TEST_CASE("Protocol: what the TPM cannot do for an enrolment is refused, of no challenge") {
+  Protocol protocol = greeted();
+  protocol.identify();
+  next<ReadIdentity>(protocol);
+  protocol.identified(fail(FaultId::kTpmFailed, "no endorsement key"));
+  const auto identity = sent<Refusal>(protocol);
+  CHECK(identity.challenge_id == 0);
+  CHECK(identity.reason.find("no endorsement key") != std::string::npos);
+  protocol.received({.id_object = {}, .encrypted_secret = {}});
+  next<OpenCredential>(protocol);
+  protocol.opened(fail(FaultId::kRequestInvalid, "not a credential"));
+  CHECK(sent<Refusal>(protocol).challenge_id == 0);
+  next<Wait>(protocol);
+}
+
+TEST_CASE("Protocol: a verifier that asks for something else has dropped what was under way") {
+  Protocol protocol = greeted();
+  protocol.challenged(challenge(3));
+  next<TakeQuote>(protocol);
+  protocol.identify();
+  next<ReadIdentity>(protocol);
+  protocol.challenged(challenge(4));
+  CHECK(next<TakeQuote>(protocol).challenge.nonce.bytes()[0] == 4);
+}
+
+TEST_CASE("Protocol: where only a quote is asked for, no log follows") {
+  Protocol protocol = greeted();
+  ReceivedChallenge asked = challenge(7);
+  asked.asked->quote_only = true;
+  protocol.challenged(std::move(asked));
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(5));
+  sent<QuoteMessage>(protocol);
+  const auto end = sent<End>(protocol);
+  CHECK(end.challenge_id == 7);
+  CHECK(end.log_bytes == 0);
+  next<Wait>(protocol);
+}
+
+TEST_CASE(
+    "Protocol: the boot log goes before the log, in pieces, and the command line at the end") {
+  Protocol protocol = greeted();
+  ReceivedChallenge asked = challenge(7);
+  asked.asked->max_boot_log_bytes = 1 << 20;
+  protocol.challenged(asked);
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(5));
+  sent<QuoteMessage>(protocol);
+  CHECK(next<ReadBoot>(protocol).max_log_bytes == 1 << 20);
+  protocol.boot_read(BootEvidence{.log = Bytes(kMaxChunkBytes + 1, 8), .command_line = {'r', 'o'}});
+  CHECK(sent<BootLogChunk>(protocol).bytes.size() == kMaxChunkBytes);
+  CHECK(sent<BootLogChunk>(protocol).bytes == Bytes{8});
+  next<ReadLog>(protocol);
+  protocol.read(Bytes{9});
+  sent<LogChunk>(protocol);
+  const auto end = sent<End>(protocol);
+  CHECK(end.boot_log_bytes == kMaxChunkBytes + 1);
+  CHECK(end.log_bytes == 1);
+  CHECK(end.command_line == Bytes{'r', 'o'});
+
+  // A kernel without one sends none; one that cannot be read is a refusal.
+  protocol.challenged(asked);
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(5));
+  sent<QuoteMessage>(protocol);
+  next<ReadBoot>(protocol);
+  protocol.boot_read(BootEvidence{});
+  next<ReadLog>(protocol);
+  protocol.challenged(asked);
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(5));
+  sent<QuoteMessage>(protocol);
+  protocol.boot_read(fail(FaultId::kEvidenceTooLarge, "too large"));
+  CHECK(sent<Refusal>(protocol).challenge_id == 7);
+}
+
 }  // namespace
 }  // namespace assay::agent

@@ -64,7 +64,8 @@ TEST_CASE("Stream: why the verifier closed it, and what to do") {
     std::string says;
   };
   const Row rows[] = {
-      {grpc::StatusCode::PERMISSION_DENIED, FaultId::kAkUnknown, "assay node enrol NAME --ak FILE"},
+      {grpc::StatusCode::PERMISSION_DENIED, FaultId::kAkUnknown, "words\\x0a"},
+      {grpc::StatusCode::FAILED_PRECONDITION, FaultId::kEnrolPending, "words\\x0a"},
       {grpc::StatusCode::ALREADY_EXISTS, FaultId::kAlreadyExists, "stop the other assay-agent"},
       {grpc::StatusCode::INVALID_ARGUMENT, FaultId::kRequestInvalid, "the same version"},
       {grpc::StatusCode::UNAVAILABLE, FaultId::kUnavailable, "words\\x0a"},

@@ -11,7 +11,9 @@ TEST_CASE("to_json: a node that has never shown anything says so with nulls") {
   CHECK(to_json(v1::Node()).dump() ==
         "{\"name\":\"\",\"state\":\"\",\"state_since\":null,\"connected\":false,"
         "\"last_verified_at\":null,\"proven_entries\":0,\"reset_count\":0,\"open_violations\":0,"
-        "\"ak_fingerprint\":\"\",\"last_rejection\":null,\"last_rejected_at\":null,\"faults\":[],"
+        "\"ak_fingerprint\":\"\",\"ek_id\":null,\"manufacturer\":null,\"admitted_by\":\"\","
+        "\"class\":\"\","
+        "\"re_enrol_until\":null,\"last_rejection\":null,\"last_rejected_at\":null,\"faults\":[],"
         "\"faults_total\":0}");
 }
 

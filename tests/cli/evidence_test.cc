@@ -258,7 +258,7 @@ TEST_CASE("evidence verify: a question that cannot be put is one line and status
        bad_set + ": a golden set cannot be read: no \"_type\""},
       {{bundle.path(), "--golden", bundle.file("ima.log")}, "a golden set cannot be read"},
       {{bundle.path(), "--policy", (dir / "none").string()}, "none: No such file"},
-      {{bundle.path(), "--policy", bad_policy}, "unknown key \"tolerate\""},
+      {{bundle.path(), "--policy", bad_policy}, "unknown key 'tolerate'"},
       {{bundle.path(), bundle.path()}, ""},
   };
   for (const Row& row : rows) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/verdict.h"
 #include "tests/support/evidence_case.h"
 #include "tests/support/fake_tpm.h"
 #include "tests/support/ima_builder.h"
@@ -144,6 +145,7 @@ TEST_CASE("attest: a firmware log is held against the boot PCRs that the quote c
   const EvidenceCase evidence = load_case("a-clean-ovmf");
   FakeTpm tpm;
   ImaBuilder log;
+  log.boot_aggregate(tpm.pcrs);
   log.file("/bin/good", digest_of("good"));
   tpm.set(log.pcrs());
   const AkPublic ak = tpm.ak();
@@ -263,4 +265,138 @@ TEST_CASE("attest: each forgery made of real evidence is refused for its own rea
                {.ak = ak, .nonce = evidence.nonce});
     CHECK(names(got.faults) == Names{want});
   }
+}
+
+namespace {
+
+constexpr std::chrono::sys_days kToday = std::chrono::year(2026) / 11 / 24;
+
+ImaPolicyRule policy_rule(Enforcement enforce = Enforcement::kFail) {
+  return {.accept = {{.digest = digest_of("policy"), .name = "exec.policy", .until = kToday}},
+          .within_entries = 3,
+          .enforce = enforce};
+}
+
+Appraisal attest_with(Node& node, const ImaPolicyRule& rule, const LogCheckpoint& from = {},
+                      std::chrono::sys_days today = kToday) {
+  node.tpm.set(node.log.pcrs());
+  const UntrustedQuote quote = node.tpm.quote(kNonce);
+  const AkPublic ak = node.tpm.ak();
+  return attest({.quote = quote, .ima_log = ByteView(node.log.bytes()).subspan(from.bytes)},
+                {.ak = ak,
+                 .nonce = kNonce,
+                 .from = from,
+                 .golden = &node.golden,
+                 .ima_policy = &rule,
+                 .today = today});
+}
+
+}  // namespace
+
+TEST_CASE(
+    "attest: the golden IMA policy has to be loaded, early, and its file needs no other set") {
+  Node node;
+  CHECK(names(attest_with(node, policy_rule()).faults) == Names{"ima.policy_missing"});
+  node.log.file("/etc/ima/ima-policy", digest_of("policy"));
+  const Appraisal early = attest_with(node, policy_rule());
+  CHECK(names(early.faults) == Names{});
+  CHECK(early.next->policy_loads == 1);
+  CHECK(names(attest_with(node, policy_rule(), {}, kToday + std::chrono::days(1)).faults) ==
+        Names{"ima.unknown_digest", "ima.policy_missing"});
+
+  // What an earlier part of the boot has shown counts.
+  node.log.file("/bin/good", digest_of("good"));
+  CHECK(names(attest_with(node, policy_rule(), *early.next).faults) == Names{});
+  node.log.file("/root/copy", digest_of("policy"));
+  const Appraisal again = attest_with(node, policy_rule(), *early.next);
+  CHECK(names(again.faults) == Names{"ima.policy_repeated"});
+  CHECK(again.faults.worst() == Severity::kWarning);
+}
+
+TEST_CASE("attest: an IMA policy that is loaded late is named, and a rule that warns only warns") {
+  Node node;
+  node.log.file("/bin/good", digest_of("good")).file("/etc/ima/ima-policy", digest_of("policy"));
+  CHECK(names(attest_with(node, policy_rule()).faults) == Names{"ima.policy_late"});
+  const Appraisal warned = attest_with(node, policy_rule(Enforcement::kWarn));
+  CHECK(names(warned.faults) == Names{"ima.policy_late"});
+  CHECK(warned.faults.worst() == Severity::kWarning);
+  CHECK_FALSE(is_guilty(warned));
+  Node without;
+  CHECK_FALSE(is_guilty(attest_with(without, policy_rule(Enforcement::kWarn))));
+  CHECK(is_guilty(attest_with(without, policy_rule())));
+}
+
+TEST_CASE("attest: a boot's log begins with its boot_aggregate") {
+  Node node;
+  node.log = ImaBuilder();
+  node.log.file("/bin/good", digest_of("good"));
+  const Appraisal got = node.attest_from({});
+  CHECK(names(got.faults) == Names{"boot.aggregate_missing"});
+  CHECK(got.faults.listed()[0].entry == 0);
+}
+
+TEST_CASE("attest: a log that kexec carried over goes on; one that begins anew is tampering") {
+  Node node;
+  const Appraisal first = node.attest_from({});
+  node.log.boot_aggregate(node.tpm.pcrs).file("/bin/good", digest_of("good"));
+  CHECK(names(node.attest_from(*first.next, first.clock).faults) == Names{});
+  CHECK(names(node.attest_from({}, first.clock).faults) == Names{});
+
+  // The TPM goes on, and the new kernel's log knows nothing of what was before.
+  const PcrValues pcrs = node.log.pcrs();
+  ImaBuilder anew;
+  anew.boot_aggregate(node.tpm.pcrs);
+  const UntrustedQuote quote = node.tpm.quote(kNonce);
+  const AkPublic ak = node.tpm.ak();
+  const Appraisal lost =
+      attest({.quote = quote, .ima_log = ByteView()},
+             {.ak = ak, .nonce = kNonce, .from = *first.next, .last_clock = first.clock});
+  CHECK(names(lost.faults) == Names{"ima.log_truncated"});
+  const Appraisal restarted =
+      attest({.quote = quote, .ima_log = anew.bytes()},
+             {.ak = ak, .nonce = kNonce, .from = *first.next, .last_clock = first.clock});
+  CHECK(names(restarted.faults) == Names{"ima.pcr_mismatch"});
+}
+
+TEST_CASE("attest: a boot PCR that moves within a boot asks for the boot again") {
+  Node node;
+  node.tpm.set(node.log.pcrs());
+  const AkPublic ak = node.tpm.ak();
+  const auto judged = [&](BootQuestion question, const PcrValues& boot_pcrs) {
+    const UntrustedQuote quote = node.tpm.quote(kNonce);
+    return attest({.quote = quote, .ima_log = node.log.bytes()}, {.ak = ak,
+                                                                  .nonce = kNonce,
+                                                                  .golden = &node.golden,
+                                                                  .boot = question,
+                                                                  .boot_pcrs = boot_pcrs});
+  };
+  const Appraisal first = judged(BootQuestion::kAsked, {});
+  REQUIRE(first.boot.has_value());
+  CHECK_FALSE(first.boot->has_log);
+  CHECK_FALSE(judged(BootQuestion::kNotAsked, first.boot->pcrs).ask_again());
+  node.tpm.pcrs.insert_or_assign(PcrSlot{HashAlg::kSha256, PcrIndex::of<4>()}, digest_of("moved"));
+  const Appraisal moved = judged(BootQuestion::kNotAsked, first.boot->pcrs);
+  CHECK(moved.ask_again());
+  CHECK(moved.continuity == Continuity::kBootPcrsChanged);
+  CHECK_FALSE(judged(BootQuestion::kAsked, first.boot->pcrs).ask_again());
+}
+
+TEST_CASE("attest: a boot policy is judged where the boot is asked for") {
+  Node node;
+  node.tpm.set(node.log.pcrs());
+  const AkPublic ak = node.tpm.ak();
+  const UntrustedQuote quote = node.tpm.quote(kNonce);
+  BootPolicy policy;
+  policy.pcrs.emplace(PcrIndex::of<0>(), AcceptRule{});
+  policy.secure_boot = SecureBootRule{};
+  const auto faults = [&](BootQuestion question) {
+    return names(attest({.quote = quote, .ima_log = node.log.bytes()}, {.ak = ak,
+                                                                        .nonce = kNonce,
+                                                                        .golden = &node.golden,
+                                                                        .boot = question,
+                                                                        .boot_policy = &policy})
+                     .faults);
+  };
+  CHECK(faults(BootQuestion::kAsked) == Names{"boot.pcr_not_accepted", "boot.log_missing"});
+  CHECK(faults(BootQuestion::kNotAsked) == Names{});
 }

@@ -124,3 +124,15 @@ TEST_CASE(
   }
   CHECK_FALSE(fault_by_name("ima.nope").has_value());
 }
+
+TEST_CASE("decide: warnings are no violations: the node stays as it is") {
+  Appraisal warned{.log = LogFacts{}};
+  warned.faults.add({.id = FaultId::kBootPcrNotAccepted, .severity = Severity::kWarning});
+  const Standing got = decide({}, warned, kNow);
+  CHECK(got.state == NodeState::kTrusted);
+  CHECK_FALSE(got.has_open_violations);
+  const Standing bad = decide(got, proven({FaultId::kImaUnknownDigest}), kNow);
+  CHECK(decide(bad, warned, kNow).state == NodeState::kCompromised);
+  warned.faults.add({.id = FaultId::kBootPcrNotAccepted});
+  CHECK(decide({}, warned, kNow).state == NodeState::kCompromised);
+}

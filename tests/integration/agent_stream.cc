@@ -82,6 +82,12 @@ bool AgentStream::hello(ByteView ak_public) {
   return send(hello_message(ak_public));
 }
 
+bool AgentStream::join(SimulatedNode& node) {
+  if (!hello(node.tpm().ak_public())) return false;
+  const auto proof = challenge();
+  return proof && proof->quote_only() && answer(*proof, node);
+}
+
 bool AgentStream::hint(std::uint64_t measurements) {
   v1::AgentMessage message;
   message.mutable_hint()->set_measurements(measurements);
@@ -109,7 +115,7 @@ bool AgentStream::refusal(std::uint64_t challenge, const std::string& reason) {
 
 bool AgentStream::answer(const v1::Challenge& challenge, SimulatedNode& node) {
   if (!quote(challenge.id(), node.quote(nonce_of(challenge)))) return false;
-  const Bytes log = node.log_from(challenge.first_byte());
+  const Bytes log = challenge.quote_only() ? Bytes() : node.log_from(challenge.first_byte());
   for (ByteView rest = log; !rest.empty();) {
     const ByteView piece = rest.first(std::min(rest.size(), kChunkBytes));
     if (!chunk(challenge.id(), piece)) return false;
@@ -128,6 +134,13 @@ std::optional<v1::Challenge> AgentStream::challenge() {
 std::optional<v1::Outcome> AgentStream::outcome() {
   for (v1::VerifierMessage message; stream_->Read(&message);) {
     if (message.has_outcome()) return message.outcome();
+  }
+  return std::nullopt;
+}
+
+std::optional<v1::Credential> AgentStream::credential() {
+  for (v1::VerifierMessage message; stream_->Read(&message);) {
+    if (message.has_credential()) return message.credential();
   }
   return std::nullopt;
 }

@@ -23,6 +23,8 @@ class AgentStream {
   // Each says whether the message went out: false once the verifier has ended the stream.
   bool send(const v1::AgentMessage& message);
   bool hello(ByteView ak_public);
+  // Hello, and the proof that the verifier then asks for: what comes next is for this node.
+  bool join(SimulatedNode& node);
   bool hint(std::uint64_t measurements);
   bool quote(std::uint64_t challenge, const UntrustedQuote& quote);
   bool chunk(std::uint64_t challenge, ByteView data);
@@ -34,6 +36,7 @@ class AgentStream {
   // The next challenge or outcome, past messages of the other kind; nothing when the stream ended.
   std::optional<v1::Challenge> challenge();
   std::optional<v1::Outcome> outcome();
+  std::optional<v1::Credential> credential();
 
   // Reads to the end of the stream; what it was ended with. Once.
   grpc::Status finish();

@@ -246,13 +246,13 @@ TEST_CASE("Assay: a node that falls silent is stale by the clock, until it speak
   CHECK(becomes(site.verifier, "trusted"));
 }
 
-TEST_CASE("Assay: an agent whose key nobody has enrolled is refused") {
+TEST_CASE("Assay: a machine whose TPM nobody vouches for is refused") {
   RunningVerifier verifier;
   Machine machine(verifier);
   machine.start_agent();
   CHECK(eventually([&] {
-    return verifier.metric(R"(assay_evidence_rejected_total{reason="ak.unknown"})") == 1;
+    return verifier.metric(R"(assay_evidence_rejected_total{reason="ek.certificate_missing"})") == 1;
   }));
-  CHECK(eventually([&] { return machine.agent_log().find("ak.unknown") != std::string::npos; }));
+  CHECK(eventually([&] { return machine.agent_log().find("ek.certificate_missing") != std::string::npos; }));
   CHECK(answer_of(verifier, {"node", "list"})["nodes"].empty());
 }

@@ -63,7 +63,7 @@ void sort_kill(Node& node, const v1::Challenge& challenge, Kills& kills) {
 std::unique_ptr<AgentStream> answer_once(const RunningVerifier& verifier, Node& node,
                                          Kills& kills) {
   auto stream = std::make_unique<AgentStream>(connect(verifier));
-  REQUIRE(stream->hello(node.machine.tpm().ak_public()));
+  REQUIRE(stream->join(node.machine));
   const auto challenge = stream->challenge();
   REQUIRE(challenge.has_value());
   sort_kill(node, *challenge, kills);

@@ -19,10 +19,12 @@ void write_at(const std::filesystem::path& path, std::size_t offset, std::string
 
 }  // namespace
 
-Machine::Machine(const RunningVerifier& verifier) {
-  dir_.write("agent.yaml", "verifier: " + verifier.address() + "\nca_file: " +
-                               verifier.ca_file().string() + "\ntcti: " + tpm_.tcti() +
-                               "\nima_log: ima_log\nima_count: ima_count\npoll_interval: 50ms\n");
+Machine::Machine(const RunningVerifier& verifier, const std::string& more) {
+  dir_.write("agent.yaml",
+             "verifier: " + verifier.address() + "\nca_file: " + verifier.ca_file().string() +
+                 "\ntcti: " + tpm_.tcti() +
+                 "\nima_log: ima_log\nima_count: ima_count\npoll_interval: 50ms\nboot_log: none\n" +
+                 more);
   boot();
 }
 

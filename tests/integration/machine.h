@@ -15,8 +15,9 @@ namespace assay::testing {
 
 class Machine {
  public:
-  // Boots with a log of boot_aggregate only. The agent does not run yet.
-  explicit Machine(const RunningVerifier& verifier);
+  // Boots with a log of boot_aggregate only. The agent does not run yet. `more` are further lines of its
+  // configuration.
+  explicit Machine(const RunningVerifier& verifier, const std::string& more = {});
 
   // Measures a file, into the log first and into every bank of the TPM then, as the kernel does.
   void run(std::string_view path, std::string_view content);
@@ -32,6 +33,7 @@ class Machine {
   int stop_agent();  // SIGTERM; its exit status
   void kill_agent();
 
+  Swtpm& tpm() { return tpm_; }
   const std::filesystem::path& dir() const { return dir_.path(); }
   std::filesystem::path ima_log() const { return dir_ / "ima_log"; }
   std::filesystem::path config() const { return dir_ / "agent.yaml"; }

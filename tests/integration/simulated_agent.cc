@@ -81,7 +81,7 @@ class SimulatedAgent::Reactor final
     {
       const std::scoped_lock lock(agent_.mutex_);
       quote = agent_.node_.quote(nonce_of(challenge));
-      log = agent_.node_.log_from(challenge.first_byte());
+      if (!challenge.quote_only()) log = agent_.node_.log_from(challenge.first_byte());
     }
     send(quote_message(challenge.id(), quote));
     if (!log.empty()) send(chunk_message(challenge.id(), log));

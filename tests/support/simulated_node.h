@@ -11,6 +11,7 @@ class SimulatedNode {
   SimulatedNode() { boot(); }
 
   FakeTpm& tpm() { return tpm_; }
+  const FakeTpm& tpm() const { return tpm_; }
   const ImaBuilder& log() const { return log_; }
 
   // Runs a file whose content is `content`.

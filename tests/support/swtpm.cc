@@ -116,6 +116,38 @@ void Swtpm::measure(ByteView log) const {
   }
 }
 
+void Swtpm::clear() const {
+  Connection tpm(*this);
+  require(Esys_Clear(tpm.get(), ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+          "TPM2_Clear");
+}
+
+void Swtpm::write_nv(std::uint32_t index, ByteView content) const {
+  constexpr std::size_t kPart = 512;
+  const TPM2B_AUTH no_password = {};
+  TPM2B_NV_PUBLIC area = {};
+  area.nvPublic.nvIndex = index;
+  area.nvPublic.nameAlg = TPM2_ALG_SHA256;
+  area.nvPublic.attributes = TPMA_NV_PPWRITE | TPMA_NV_PPREAD | TPMA_NV_OWNERREAD |
+                             TPMA_NV_AUTHREAD | TPMA_NV_NO_DA | TPMA_NV_PLATFORMCREATE;
+  area.nvPublic.dataSize = static_cast<std::uint16_t>(content.size());
+  Connection tpm(*this);
+  ESYS_TR handle = ESYS_TR_NONE;
+  require(Esys_NV_DefineSpace(tpm.get(), ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                              ESYS_TR_NONE, &no_password, &area, &handle),
+          "TPM2_NV_DefineSpace");
+  for (std::size_t at = 0; at < content.size(); at += kPart) {
+    const ByteView part = content.subspan(at, std::min(kPart, content.size() - at));
+    TPM2B_MAX_NV_BUFFER data = {};
+    data.size = static_cast<std::uint16_t>(part.size());
+    std::ranges::copy(part, data.buffer);
+    require(Esys_NV_Write(tpm.get(), ESYS_TR_RH_PLATFORM, handle, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                          ESYS_TR_NONE, &data, static_cast<std::uint16_t>(at)),
+            "TPM2_NV_Write");
+  }
+  Esys_TR_Close(tpm.get(), &handle);
+}
+
 void Swtpm::set_owner_password() const {
   static constexpr std::string_view kPassword = "secret";
   TPM2B_AUTH password = {};

@@ -31,6 +31,12 @@ class Swtpm {
   // sha1, sha256, sha384 and sha512 banks. Ends the process when `log` does not parse.
   void measure(ByteView log) const;
 
+  // TPM2_Clear: owner keys are gone, the counters begin at zero; the endorsement keys stay.
+  void clear() const;
+
+  // Defines an NV index as a TPM's maker does, and writes it.
+  void write_nv(std::uint32_t index, ByteView content) const;
+
   // Makes the owner hierarchy's password "secret".
   void set_owner_password() const;
 

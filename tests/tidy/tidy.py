@@ -38,7 +38,7 @@ def broken_links(path, text):
 
 def config_keys(source):
     """The keys that a config.cc knows."""
-    return set(re.findall(r'\{\s*"([a-z_]+)",\s*\w+[\w<>:]*[({]?', source))
+    return set(re.findall(r'\{\s*"([a-z_]+)",\s*[a-z]\w*[\w<>:]*[({]?', source))
 
 
 def undocumented():

@@ -28,8 +28,8 @@ TEST_CASE("load_config: what is not said has a safe default") {
   CHECK(got->grpc_listen == ListenAddress{"127.0.0.1", 7443});
   CHECK(got->http_listen == ListenAddress{"127.0.0.1", 7480});
   CHECK(got->interval == 30s);
-  CHECK(got->bank == HashAlg::kSha256);
-  CHECK_FALSE(got->allow_sha1);
+  CHECK(got->policy_file.empty());
+  CHECK(got->vendor_roots.empty());
   CHECK(got->tls_certificate == dir / "cert.pem");
   CHECK(got->database == "/var/lib/assay/assay.db");
 }
@@ -38,13 +38,14 @@ TEST_CASE("load_config: everything that can be said is read") {
   const TempDir dir;
   const auto got = load(dir,
                         "grpc_listen: 0.0.0.0:1\nhttp_listen: 127.0.0.1:0\ndatabase: /tmp/x.db\n"
-                        "interval: 500ms\nquote: {bank: sha1, allow_sha1: true}\n"
+                        "interval: 500ms\npolicy_file: p.yaml\nvendor_roots: /roots\n"
                         "limits: {log_mib: 2, streams: 7}\n"
                         "webhooks:\n- {name: a, url: 'http://h/', secret_file: s}\n"
                         "- {name: b, url: 'https://h/', secret_file: /s, ca_file: c}\n");
   REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
   CHECK(got->interval == 500ms);
-  CHECK(got->bank == HashAlg::kSha1);
+  CHECK(got->policy_file == dir / "p.yaml");
+  CHECK(got->vendor_roots == "/roots");
   CHECK(got->max_log_bytes == 2 << 20);
   CHECK(got->max_streams == 7);
   REQUIRE(got->webhooks.size() == 2);
@@ -61,10 +62,7 @@ TEST_CASE("load_config: what is wrong is named with its line and what would be r
       {"interval: 30\n", "line 3: interval: write a duration such as 500ms, 30s or 5m"},
       {"interval: 0s\n", "line 3: interval: write a duration"},
       {"interval: [1]\n", "line 3: interval: has to be one value"},
-      {"quote: {bank: md5}\n", "line 3: quote: bank: write sha1, sha256, sha384 or sha512"},
-      {"quote: {allow_sha1: maybe}\n", "quote: allow_sha1: write true or false"},
-      {"quote: {bank: sha1}\n", "quote.bank sha1 needs quote.allow_sha1: true"},
-      {"quote: yes\n", "line 3: quote: has to be a mapping of keys"},
+      {"limits: yes\n", "line 3: limits: has to be a mapping of keys"},
       {"limits: {log_mib: 0}\n", "write a whole number from 1 to 4096"},
       {"limits: {log_mib: -1}\n", "write a whole number from 1 to 4096"},
       {"webhooks: {}\n", "line 3: webhooks: has to be a list"},

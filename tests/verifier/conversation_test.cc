@@ -13,7 +13,7 @@ constexpr std::uint64_t kId = 5;
 
 Conversation begun() {
   Conversation out;
-  out.begin(kId, 100);
+  out.begin(kId, {.max_log_bytes = 100});
   return out;
 }
 
@@ -30,14 +30,51 @@ TEST_CASE("Conversation: quote, chunks and end make an answer, and it is idle ag
   CHECK(talk.on_quote(kId, {.attest = {1}, .signature = {2}, .pcrs = {}}).has_value());
   CHECK(talk.on_log_chunk(kId, Bytes{3, 4}).has_value());
   CHECK(talk.on_log_chunk(kId, Bytes{5}).has_value());
-  const auto answer = talk.on_end(kId, 3);
+  const auto answer = talk.on_end(kId, {.log_bytes = 3});
   REQUIRE(answer.has_value());
   CHECK(answer->quote.attest == Bytes{1});
   CHECK(answer->ima_log == Bytes{3, 4, 5});
+  CHECK_FALSE(answer->boot_log.has_value());
   CHECK(talk.state() == Conversation::State::kIdle);
-  talk.begin(6, 100);
+  talk.begin(6, {.max_log_bytes = 100});
   CHECK(talk.on_quote(6, {}).has_value());
-  CHECK(talk.on_end(6, 0)->ima_log.empty());
+  CHECK(talk.on_end(6, {})->ima_log.empty());
+}
+
+TEST_CASE("Conversation: a boot log that is asked for comes before the log, or is empty") {
+  Conversation talk;
+  talk.begin(kId, {.max_log_bytes = 100, .max_boot_log_bytes = 10});
+  REQUIRE(talk.on_quote(kId, {}).has_value());
+  CHECK(talk.on_boot_log_chunk(kId, Bytes{1, 2}).has_value());
+  CHECK(talk.on_boot_log_chunk(kId, Bytes(9)).error().id == FaultId::kEvidenceTooLarge);
+  CHECK(talk.on_log_chunk(kId, Bytes{3}).has_value());
+  CHECK(talk.on_boot_log_chunk(kId, Bytes{4}).error().id == FaultId::kEvidenceMalformed);
+  Conversation copy = talk;
+  CHECK(copy.on_end(kId, {.log_bytes = 1}).error().id == FaultId::kEvidenceMalformed);
+  copy = talk;
+  CHECK(copy.on_end(kId, {.log_bytes = 1, .boot_log_bytes = 2, .command_line = Bytes(4097)})
+            .error()
+            .id == FaultId::kEvidenceTooLarge);
+  const auto answer =
+      talk.on_end(kId, {.log_bytes = 1, .boot_log_bytes = 2, .command_line = {'q'}});
+  REQUIRE(answer.has_value());
+  CHECK(answer->boot_log == Bytes{1, 2});
+  CHECK(answer->command_line == Bytes{'q'});
+
+  talk.begin(kId, {.max_log_bytes = 100, .max_boot_log_bytes = 10});
+  REQUIRE(talk.on_quote(kId, {}).has_value());
+  CHECK(talk.on_end(kId, {})->boot_log == Bytes{});
+}
+
+TEST_CASE("Conversation: an answer holds no log that was not asked for") {
+  Conversation talk;
+  talk.begin(kId, {.quote_only = true});
+  REQUIRE(talk.on_quote(kId, {}).has_value());
+  CHECK(talk.on_log_chunk(kId, Bytes{1}).error().id == FaultId::kEvidenceMalformed);
+  CHECK(talk.on_boot_log_chunk(kId, Bytes{1}).error().id == FaultId::kEvidenceMalformed);
+  Conversation copy = talk;
+  CHECK(copy.on_end(kId, {.command_line = {'q'}}).error().id == FaultId::kEvidenceMalformed);
+  CHECK(talk.on_end(kId, {}).has_value());
 }
 
 TEST_CASE("Conversation: a refusal ends the answer at any point") {
@@ -57,7 +94,7 @@ TEST_CASE("Conversation: what may not come now is a fault of its own") {
   Conversation waiting = begun();
   Conversation receiving = quoted();
   const auto end_of = [](Conversation& talk, std::uint64_t id, std::uint64_t size) -> Status {
-    const auto answer = talk.on_end(id, size);
+    const auto answer = talk.on_end(id, {.log_bytes = size});
     if (!answer) return tl::unexpected<Fault>(answer.error());
     return {};
   };

@@ -35,6 +35,12 @@ class RecordingLink final : public AgentLink {
   void send(const AttemptOutcome& outcome) override {
     note([&] { outcomes_.push_back(outcome); });
   }
+  void identify() override {
+    note([&] { ++identifies_; });
+  }
+  void send(const Credential& credential) override {
+    note([&] { credentials_.push_back(credential); });
+  }
   void close(const Fault& reason) override {
     note([&] { closed_.push_back(reason); });
   }
@@ -44,6 +50,16 @@ class RecordingLink final : public AgentLink {
     return changed_.wait_for(lock, 20s, [&] { return outcomes_.size() >= count; });
   }
 
+  bool wait_for_challenges(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 20s, [&] { return challenges_.size() >= count; });
+  }
+
+  int identifies() {
+    const std::scoped_lock lock(mutex_);
+    return identifies_;
+  }
+  std::vector<Credential> credentials() { return copy(credentials_); }
   std::vector<Sent> challenges() { return copy(challenges_); }
   std::vector<AttemptOutcome> outcomes() { return copy(outcomes_); }
   std::vector<Fault> closed() { return copy(closed_); }
@@ -69,6 +85,8 @@ class RecordingLink final : public AgentLink {
   }
   std::mutex mutex_;
   std::condition_variable changed_;
+  int identifies_ = 0;
+  std::vector<Credential> credentials_;
   std::vector<Sent> challenges_;
   std::vector<AttemptOutcome> outcomes_;
   std::vector<Fault> closed_;
@@ -107,46 +125,18 @@ struct World {
   FakeClock clock;
   Store store = Store::open(dir.path() / "assay.db", {}).value();
   Ledger ledger{store, {}, 90s};
+  Policy policy;
+  VendorRoots roots;
+  Enrolment enrolment{{ledger, policy.admission, roots, clock, fill_random}};
   GoldenIndex golden;
   CountingSink attempts;
   Sessions sessions;
 
-  explicit World(SessionSettings settings = {})
-      : sessions({ledger, golden, clock, attempts, fresh_nonce}, settings) {
+  explicit World(SessionSettings settings = {}, Policy with = {})
+      : policy(std::move(with)),
+        sessions({ledger, enrolment, policy, golden, clock, attempts, fill_random}, settings) {
     golden.replace(golden_with({"good"}));
     REQUIRE(ledger.load(clock.now()).has_value());
-  }
-};
-
-// An agent on a stream of `world`.
-struct Agent {
-  World& world;
-  SimulatedNode& node;
-  RecordingLink link;
-  StreamId stream;
-
-  Agent(World& w, SimulatedNode& n) : world(w), node(n), stream(*w.sessions.open(link)) {}
-  ~Agent() { world.sessions.closed(stream); }
-
-  Status hello() { return world.sessions.on_hello(stream, node.tpm().ak_public()); }
-
-  // Answers the newest challenge with `log`, or with what is asked for, and waits for its outcome.
-  std::string answer(std::optional<Bytes> log = {}) {
-    const auto [id, challenge] = link.challenges().back();
-    const std::size_t before = link.outcomes().size();
-    const Bytes part = log ? *log : node.log_from(challenge.first_byte);
-    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
-    if (!part.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, part).has_value());
-    REQUIRE(world.sessions.on_end(stream, id, part.size()).has_value());
-    REQUIRE(link.wait_for_outcomes(before + 1));
-    return std::string(node_state_name(link.outcomes().back().state));
-  }
-
-  // Lets the interval pass, and answers the challenge that it brings.
-  std::string next_answer() {
-    world.clock.advance(30s);
-    world.sessions.tick();
-    return answer();
   }
 };
 
@@ -160,6 +150,54 @@ bool tick_until(World& world, const Condition& happened) {
   }
   return happened();
 }
+
+// An agent on a stream of `world`.
+struct Agent {
+  World& world;
+  SimulatedNode& node;
+  RecordingLink link;
+  StreamId stream;
+
+  Agent(World& w, SimulatedNode& n) : world(w), node(n), stream(*w.sessions.open(link)) {}
+  ~Agent() { world.sessions.closed(stream); }
+
+  // Says hello, and nothing more.
+  Status greet() { return world.sessions.on_hello(stream, node.tpm().ak_public(), {}); }
+
+  // Says hello, proves which node it is, and has its first challenge.
+  Status hello() {
+    ASSAY_OK(greet());
+    ASSAY_OK(prove());
+    REQUIRE(tick_until(world, [&] { return link.challenges().size() >= 2; }));
+    return {};
+  }
+
+  Status prove() {
+    const auto [id, challenge] = link.challenges().back();
+    REQUIRE(challenge.quote_only);
+    ASSAY_OK(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)));
+    return world.sessions.on_end(stream, id, {});
+  }
+
+  // Answers the newest challenge with `log`, or with what is asked for, and waits for its outcome.
+  std::string answer(std::optional<Bytes> log = {}) {
+    const auto [id, challenge] = link.challenges().back();
+    const std::size_t before = link.outcomes().size();
+    const Bytes part = log ? *log : node.log_from(challenge.first_byte);
+    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
+    if (!part.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, part).has_value());
+    REQUIRE(world.sessions.on_end(stream, id, {.log_bytes = part.size()}).has_value());
+    REQUIRE(link.wait_for_outcomes(before + 1));
+    return std::string(node_state_name(link.outcomes().back().state));
+  }
+
+  // Lets the interval pass, and answers the challenge that it brings.
+  std::string next_answer() {
+    world.clock.advance(30s);
+    world.sessions.tick();
+    return answer();
+  }
+};
 
 inline std::string state_of(World& world, std::string_view name) {
   return std::string(node_state_name(world.ledger.node(name)->standing.state));

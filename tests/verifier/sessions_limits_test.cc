@@ -16,7 +16,6 @@ TEST_CASE("Sessions: a stream that does not answer, or says no hello, is closed"
   Agent mute(world, node);
   Agent silent(world, node);
   REQUIRE(mute.hello().has_value());
-  world.sessions.tick();
   world.clock.advance(30s + 1ms);
   world.sessions.tick();
   REQUIRE(mute.link.closed().size() == 1);
@@ -31,25 +30,13 @@ TEST_CASE("Sessions: an answer that ends after its time is refused") {
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   const auto [id, challenge] = agent.link.challenges().back();
   REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge.nonce)).has_value());
   world.clock.advance(30s + 1ms);
   world.sessions.tick();
-  const Status late = world.sessions.on_end(agent.stream, id, 0);
+  const Status late = world.sessions.on_end(agent.stream, id, {});
   REQUIRE_FALSE(late.has_value());
   CHECK(late.error().id == FaultId::kEvidenceNone);
-}
-
-TEST_CASE("Sessions: a key that nobody enrolled is refused and counted") {
-  World world;
-  SimulatedNode stranger;
-  Agent agent(world, stranger);
-  const Status got = agent.hello();
-  REQUIRE_FALSE(got.has_value());
-  CHECK(got.error().id == FaultId::kAkUnknown);
-  world.sessions.refused(got.error());
-  CHECK(world.attempts.rejections == std::vector<FaultId>{FaultId::kAkUnknown});
 }
 
 TEST_CASE("Sessions: messages before hello, and a second hello, break the protocol") {
@@ -61,25 +48,20 @@ TEST_CASE("Sessions: messages before hello, and a second hello, break the protoc
   };
   CHECK(malformed(world.sessions.on_quote(agent.stream, 1, {})));
   CHECK(malformed(world.sessions.on_log_chunk(agent.stream, 1, Bytes{1})));
-  CHECK(malformed(world.sessions.on_end(agent.stream, 1, 0)));
+  CHECK(malformed(world.sessions.on_end(agent.stream, 1, {})));
   CHECK(malformed(world.sessions.on_refusal(agent.stream, 1, "x")));
   CHECK(malformed(world.sessions.on_hint(agent.stream)));
+  CHECK(malformed(world.sessions.on_identity(agent.stream, {})));
+  CHECK(malformed(world.sessions.on_opened_credential(agent.stream, Bytes(32))));
   REQUIRE(agent.hello().has_value());
-  CHECK(malformed(agent.hello()));
+  CHECK(malformed(agent.greet()));
 }
 
-TEST_CASE("Sessions: streams are bounded in all and per node, and what they hold is bounded") {
-  World world({.max_buffered_bytes = 10, .max_streams = 5, .max_streams_per_node = 2});
+TEST_CASE("Sessions: streams are bounded, and what they hold is bounded") {
+  World world({.max_buffered_bytes = 10, .max_streams = 3});
   EnrolledNode node(world);
   Agent a(world, node);
-  Agent b(world, node);
-  Agent c(world, node);
   REQUIRE(a.hello().has_value());
-  REQUIRE(b.hello().has_value());
-  const Status third = c.hello();
-  REQUIRE_FALSE(third.has_value());
-  CHECK(third.error().id == FaultId::kUnavailable);
-  world.sessions.tick();
   const auto [id, challenge] = a.link.challenges().back();
   REQUIRE(world.sessions.on_quote(a.stream, id, node.quote(challenge.nonce)).has_value());
   const Status chunk = world.sessions.on_log_chunk(a.stream, id, Bytes(11, 1));
@@ -102,11 +84,10 @@ TEST_CASE("Sessions: an answer that is being judged counts as held, though its s
   EnrolledNode node(world);
   const auto send = [&](Agent& agent) {
     REQUIRE(agent.hello().has_value());
-    world.sessions.tick();
     const auto [id, challenge] = agent.link.challenges().back();
     REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge.nonce)).has_value());
     const Status sent = world.sessions.on_log_chunk(agent.stream, id, Bytes(400, 1));
-    if (sent) REQUIRE(world.sessions.on_end(agent.stream, id, 400).has_value());
+    if (sent) REQUIRE(world.sessions.on_end(agent.stream, id, {.log_bytes = 400}).has_value());
     return sent;
   };
   {
@@ -129,16 +110,63 @@ TEST_CASE("Sessions: an answer that is being judged counts as held, though its s
   }));
 }
 
-TEST_CASE("Sessions: the first stream that proves itself ends the others that claim its node") {
+TEST_CASE("Sessions: a stream that proves itself ends the one that spoke for its node") {
   World world;
   EnrolledNode node(world);
-  Agent impostor(world, node);
+  Agent first(world, node);
+  Agent second(world, node);
+  REQUIRE(first.hello().has_value());
+  CHECK(first.answer() == "trusted");
+  REQUIRE(second.hello().has_value());
+  REQUIRE(first.link.wait_for_close());
+  CHECK(first.link.closed()[0].id == FaultId::kAlreadyExists);
+  CHECK(second.answer() == "trusted");
+  CHECK(second.link.closed().empty());
+}
+
+TEST_CASE(
+    "Sessions: streams that only know a node's key keep nothing from it, and tell it nothing") {
+  World world({.max_buffered_bytes = 10'000});
+  EnrolledNode node(world);
+  SimulatedNode impostor;  // signs with a key of its own
   Agent real(world, node);
-  REQUIRE(impostor.hello().has_value());
+  std::vector<std::unique_ptr<Agent>> claims;
+  for (int i = 0; i < 20; ++i) {
+    claims.push_back(std::make_unique<Agent>(world, node));
+    REQUIRE(claims.back()->greet().has_value());
+  }
+  CHECK_FALSE(world.sessions.connected(world.ledger.node("n1")->id));
+  Agent& liar = *claims.front();
+  const auto [id, challenge] = liar.link.challenges().back();
+  CHECK(challenge.quote_only);
+  const Status log = world.sessions.on_log_chunk(liar.stream, id, Bytes(1));
+  REQUIRE_FALSE(log.has_value());
+  CHECK(log.error().id == FaultId::kEvidenceMalformed);
+  REQUIRE(world.sessions.on_quote(liar.stream, id, impostor.quote(challenge.nonce)).has_value());
+  REQUIRE(world.sessions.on_end(liar.stream, id, {}).has_value());
+  REQUIRE(liar.link.wait_for_close());
+  CHECK(liar.link.closed()[0].id == FaultId::kQuoteBadSignature);
+  const Status refusal = world.sessions.on_refusal(claims[1]->stream, 1, "no TPM");
+  REQUIRE_FALSE(refusal.has_value());
+  CHECK(refusal.error().id == FaultId::kEvidenceRefused);
+  CHECK_FALSE(world.ledger.node("n1")->last_rejection.has_value());
+
   REQUIRE(real.hello().has_value());
-  world.sessions.tick();
   CHECK(real.answer() == "trusted");
-  REQUIRE(impostor.link.wait_for_close());
-  CHECK(impostor.link.closed()[0].id == FaultId::kAlreadyExists);
-  CHECK(real.link.closed().empty());
+  CHECK(world.sessions.connected(world.ledger.node("n1")->id));
+}
+
+TEST_CASE("Sessions: a proof of another stream proves nothing") {
+  World world;
+  EnrolledNode node(world);
+  Agent real(world, node);
+  Agent thief(world, node);
+  REQUIRE(real.greet().has_value());
+  REQUIRE(thief.greet().has_value());
+  const auto [id, challenge] = thief.link.challenges().back();
+  const Nonce others = real.link.challenges().back().challenge.nonce;
+  REQUIRE(world.sessions.on_quote(thief.stream, id, node.quote(others)).has_value());
+  REQUIRE(world.sessions.on_end(thief.stream, id, {}).has_value());
+  REQUIRE(thief.link.wait_for_close());
+  CHECK(thief.link.closed()[0].id == FaultId::kQuoteNonceMismatch);
 }

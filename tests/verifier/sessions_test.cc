@@ -20,12 +20,12 @@ TEST_CASE(
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
   CHECK(state_of(world, "n1") == "unknown");
-  world.sessions.tick();
-  REQUIRE(agent.link.challenges().size() == 1);
-  CHECK(agent.link.challenges()[0].challenge.first_entry == 0);
+  REQUIRE(agent.link.challenges().size() == 2);
+  CHECK(agent.link.challenges()[0].challenge.quote_only);
+  CHECK(agent.link.challenges()[1].challenge.first_entry == 0);
   CHECK(agent.answer() == "trusted");
   CHECK(agent.next_answer() == "trusted");
-  CHECK(agent.link.challenges()[1].challenge.first_entry == 2);
+  CHECK(agent.link.challenges()[2].challenge.first_entry == 2);
   CHECK(world.ledger.node("n1")->checkpoint.entries == 2);
   CHECK(world.sessions.connected(world.ledger.node("n1")->id));
 }
@@ -36,7 +36,6 @@ TEST_CASE(
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   CHECK(agent.answer() == "trusted");
   node.run("/tmp/evil", "evil");
   CHECK(agent.next_answer() == "compromised");
@@ -53,7 +52,6 @@ TEST_CASE("Sessions: no nonce is used twice") {
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   for (int i = 0; i < 5; ++i) agent.next_answer();
   std::set<std::string> nonces;
@@ -69,14 +67,13 @@ TEST_CASE("Sessions: a hint brings the challenge forward, but not closer than th
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   REQUIRE(world.sessions.on_hint(agent.stream).has_value());
   world.sessions.tick();
-  CHECK(agent.link.challenges().size() == 1);
+  CHECK(agent.link.challenges().size() == 2);
   world.clock.advance(250ms);
   world.sessions.tick();
-  CHECK(agent.link.challenges().size() == 2);
+  CHECK(agent.link.challenges().size() == 3);
 }
 
 TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
@@ -84,7 +81,6 @@ TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   node.run("/tmp/evil", "evil");
   CHECK(agent.next_answer() == "compromised");
@@ -95,7 +91,7 @@ TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
   const auto [id, challenge] = agent.link.challenges().back();
   CHECK(challenge.first_entry == 2);
   REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge.nonce)).has_value());
-  REQUIRE(world.sessions.on_end(agent.stream, id, 0).has_value());
+  REQUIRE(world.sessions.on_end(agent.stream, id, {}).has_value());
   CHECK(tick_until(world, [&] { return agent.link.challenges().size() > asked; }));
   CHECK(agent.link.challenges().back().challenge.first_entry == 0);
   CHECK(agent.answer() == "trusted");
@@ -109,7 +105,6 @@ TEST_CASE("Sessions: a log shorter than the checkpoint is tampering") {
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   node.run("/bin/good", "good");
   world.clock.advance(30s);
@@ -124,7 +119,6 @@ TEST_CASE(
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   world.clock.advance(30s);
   world.sessions.tick();
@@ -140,7 +134,6 @@ TEST_CASE("Sessions: silence makes a node stale by the clock alone") {
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   world.clock.advance(90s);
   world.sessions.tick();
@@ -157,7 +150,6 @@ TEST_CASE("Sessions: without any golden set nothing is judged, and nothing is lo
   node.run("/tmp/evil", "evil");
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   CHECK(agent.answer() == "unknown");
   CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kGoldenNone);
   world.golden.replace(golden_with({"good"}));
@@ -169,8 +161,7 @@ TEST_CASE("Sessions: an agent that refuses is heard, and its node is asked again
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
-  REQUIRE(world.sessions.on_refusal(agent.stream, agent.link.challenges()[0].id, "no \x1b[31mTPM")
+  REQUIRE(world.sessions.on_refusal(agent.stream, agent.link.challenges()[1].id, "no \x1b[31mTPM")
               .has_value());
   CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kEvidenceRefused);
   CHECK(world.ledger.node("n1")->last_rejection->detail == "no \\x1b[31mTPM");
@@ -182,7 +173,6 @@ TEST_CASE("Sessions: attest_now challenges at once, and answers when the node is
   EnrolledNode node(world);
   Agent agent(world, node);
   REQUIRE(agent.hello().has_value());
-  world.sessions.tick();
   agent.answer();
   const auto answered = [&](std::string_view name, Instant deadline) {
     auto promise = std::make_shared<std::promise<Result<NodeRecord>>>();
@@ -221,14 +211,13 @@ TEST_CASE("Sessions: two answers on one basis count once") {
   Agent b(world, node);
   REQUIRE(a.hello().has_value());
   REQUIRE(b.hello().has_value());
-  world.sessions.tick();
   CHECK(a.answer() == "compromised");
   CHECK(world.ledger.acknowledge("n1", "seen", world.clock.now())->closed == 1);
   const auto [id, challenge] = b.link.challenges().back();
   const Bytes log = node.log_from(0);
   REQUIRE(world.sessions.on_quote(b.stream, id, node.quote(challenge.nonce)).has_value());
   REQUIRE(world.sessions.on_log_chunk(b.stream, id, log).has_value());
-  REQUIRE(world.sessions.on_end(b.stream, id, log.size()).has_value());
+  REQUIRE(world.sessions.on_end(b.stream, id, {.log_bytes = log.size()}).has_value());
   REQUIRE(tick_until(world, [&] { return world.attempts.judged_count == 2; }));
   CHECK(a.next_answer() == "trusted");
   CHECK(world.store.violations({})->size() == 1);

@@ -120,9 +120,9 @@ class Metrics::Families {
 
 namespace {
 
-Counter& violation_counter(Family<Counter>& family, FaultId id) {
-  return family.Add({{"kind", std::string(fault_name(id))},
-                     {"severity", std::string(severity_name(fault_severity(id)))}});
+Counter& violation_counter(Family<Counter>& family, FaultId id, Severity severity) {
+  return family.Add(
+      {{"kind", std::string(fault_name(id))}, {"severity", std::string(severity_name(severity))}});
 }
 
 Gauge& state_gauge(Family<Gauge>& family, NodeState state) {
@@ -145,7 +145,7 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
   for (const FaultId id : kAllFaults) {
     if (is_rejection_reason(id)) labelled(families_->rejected, "reason", fault_name(id));
     if (!is_violation_kind(id)) continue;
-    violation_counter(families_->violations, id);
+    violation_counter(families_->violations, id, fault_severity(id));
     labelled(families_->violations_active, "kind", fault_name(id));
   }
 }
@@ -190,8 +190,8 @@ void Metrics::set_last_verified(std::string_view node, Instant at) {
       .Set(std::chrono::duration<double>(at.time_since_epoch()).count());
 }
 
-void Metrics::count_violation(FaultId kind) {
-  violation_counter(families_->violations, kind).Increment();
+void Metrics::count_violation(const Fault& fault) {
+  violation_counter(families_->violations, fault.id, severity_of(fault)).Increment();
 }
 
 void Metrics::set_violations_active(FaultId kind, std::uint64_t open) {

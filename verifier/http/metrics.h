@@ -41,7 +41,7 @@ class Metrics {
   void set_last_verified(std::string_view node, Instant at);  // 0 until the first call
 
   // `kind` is the fault's id, and `severity` its own.
-  void count_violation(FaultId kind);
+  void count_violation(const Fault& fault);
   void set_violations_active(FaultId kind, std::uint64_t open);
 
   struct Golden {

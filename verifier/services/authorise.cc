@@ -18,6 +18,9 @@ grpc::Status to_status(const Fault& fault) {
       case FaultId::kNotFound:
         return grpc::StatusCode::NOT_FOUND;
       case FaultId::kAlreadyExists:
+      case FaultId::kEnrolNameTaken:
+      case FaultId::kEnrolEkTaken:
+      case FaultId::kEnrolKeyChanged:
       case FaultId::kGoldenConflict:
         return grpc::StatusCode::ALREADY_EXISTS;
       case FaultId::kUnauthenticated:

@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "assay/v1/operator.grpc.pb.h"
-#include "core/text.h"
 #include "verifier/services/authorise.h"
+#include "verifier/services/codec.h"
 
 namespace assay {
 namespace {
@@ -17,50 +17,8 @@ using grpc::ServerUnaryReactor;
 
 constexpr std::uint32_t kMaxListed = 1000;
 constexpr std::uint32_t kDefaultListed = 100;
-constexpr std::uint32_t kMaxFaultsShown = 100;
 constexpr std::size_t kMaxReasonBytes = 1024;
 constexpr std::chrono::seconds kAttestTimeout{60};
-
-std::int64_t to_ms(Instant at) {
-  return at.time_since_epoch().count();
-}
-std::int64_t to_ms(const std::optional<Instant>& at) {
-  return at ? to_ms(*at) : 0;
-}
-
-void encode(const Fault& fault, v1::Fault& out) {
-  out.set_id(std::string(fault_name(fault.id)));
-  out.set_severity(std::string(severity_name(fault_severity(fault.id))));
-  if (fault.entry) out.set_entry(*fault.entry);
-  out.set_path(fault.path);
-  if (fault.digest) out.set_digest(format_digest(*fault.digest));
-  out.set_detail(fault.detail);
-}
-
-void encode(const NodeRecord& node, bool connected, v1::Node& out) {
-  out.set_name(node.name);
-  out.set_state(std::string(node_state_name(node.standing.state)));
-  out.set_ak_fingerprint(format_digest(node.ak_fingerprint));
-  out.set_connected(connected);
-  out.set_last_verified_ms(to_ms(node.standing.last_verified));
-  out.set_state_since_ms(to_ms(node.standing.since));
-  out.set_proven_entries(node.checkpoint.entries);
-  out.set_reset_count(node.clock ? node.clock->reset_count : 0);
-  out.set_open_violations(node.open_violations);
-  out.set_faults_total(node.open_violations);
-  if (node.last_rejection) out.set_last_rejection(std::string(fault_name(node.last_rejection->id)));
-  out.set_last_rejection_ms(to_ms(node.last_rejection_at));
-}
-
-void encode(const ViolationRecord& violation, v1::Violation& out) {
-  out.set_id(static_cast<std::uint64_t>(violation.id));
-  out.set_node(violation.node);
-  encode(violation.fault, *out.mutable_fault());
-  out.set_detected_at_ms(to_ms(violation.detected_at));
-  out.set_status(std::string(violation_status_name(violation.status)));
-  out.set_acknowledged_at_ms(to_ms(violation.closed_at));
-  out.set_acknowledgement(violation.acknowledgement);
-}
 
 class OperatorService final : public v1::OperatorService::CallbackService {
  public:
@@ -72,7 +30,7 @@ class OperatorService final : public v1::OperatorService::CallbackService {
       ASSAY_TRY(const AkPublic ak, parse_ak_public(as_bytes(request->ak_public())));
       ASSAY_TRY(const NodeRecord node,
                 world_.ledger.enrol(request->name(), ak, world_.clock.now()));
-      return encode_with_faults(node, *response->mutable_node());
+      return encode_node(world_, node, *response->mutable_node());
     });
   }
 
@@ -80,7 +38,7 @@ class OperatorService final : public v1::OperatorService::CallbackService {
                                 v1::ListNodesResponse* response) override {
     return answer(*context, world_.token, [&]() -> Status {
       for (const NodeRecord& node : world_.ledger.nodes()) {
-        encode(node, world_.sessions.connected(node.id), *response->add_nodes());
+        encode(node, world_, *response->add_nodes());
       }
       return {};
     });
@@ -90,7 +48,21 @@ class OperatorService final : public v1::OperatorService::CallbackService {
                               v1::GetNodeResponse* response) override {
     return answer(*context, world_.token, [&]() -> Status {
       ASSAY_TRY(const NodeRecord node, world_.ledger.node(request->name()));
-      return encode_with_faults(node, *response->mutable_node());
+      return encode_node(world_, node, *response->mutable_node());
+    });
+  }
+
+  ServerUnaryReactor* GetNodeBoot(CallbackServerContext* context,
+                                  const v1::GetNodeBootRequest* request,
+                                  v1::GetNodeBootResponse* response) override {
+    return answer(*context, world_.token, [&]() -> Status {
+      ASSAY_TRY(const NodeRecord node, world_.ledger.node(request->name()));
+      ASSAY_TRY(const BootRecord boot, world_.store.boot(node.id));
+      response->set_name(node.name);
+      response->set_node_class(world_.policy.class_of(node.name).name);
+      response->set_seen_at_ms(to_ms(boot.seen_at));
+      encode(boot.facts, *response->mutable_facts());
+      return {};
     });
   }
 
@@ -107,7 +79,7 @@ class OperatorService final : public v1::OperatorService::CallbackService {
         request->name(), world_.clock.now() + kAttestTimeout,
         [this, reactor, response](const Result<NodeRecord>& node) {
           const Status status = node.and_then([&](const NodeRecord& record) {
-            return encode_with_faults(record, *response->mutable_node());
+            return encode_node(world_, record, *response->mutable_node());
           });
           reactor->Finish(status ? grpc::Status::OK : to_status(status.error()));
         });
@@ -125,7 +97,7 @@ class OperatorService final : public v1::OperatorService::CallbackService {
       ASSAY_TRY(const Ledger::Acknowledged done,
                 world_.ledger.acknowledge(request->name(), request->reason(), world_.clock.now()));
       response->set_closed(done.closed);
-      return encode_with_faults(done.node, *response->mutable_node());
+      return encode_node(world_, done.node, *response->mutable_node());
     });
   }
 
@@ -159,16 +131,6 @@ class OperatorService final : public v1::OperatorService::CallbackService {
   }
 
  private:
-  // A node and why it is not trusted: every open violation, the newest first.
-  Status encode_with_faults(const NodeRecord& node, v1::Node& out) const {
-    encode(node, world_.sessions.connected(node.id), out);
-    ASSAY_TRY(
-        const auto open,
-        world_.store.violations({.node = node.name, .open_only = true, .limit = kMaxFaultsShown}));
-    for (const ViolationRecord& violation : open) encode(violation.fault, *out.add_faults());
-    return {};
-  }
-
   OperatorWorld world_;
 };
 

@@ -19,6 +19,7 @@ struct OperatorWorld {
   Ledger& ledger;
   Sessions& sessions;
   Store& store;
+  const Policy& policy;
   const Clock& clock;
   const OperatorToken& token;
 };

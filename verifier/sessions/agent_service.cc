@@ -20,7 +20,31 @@ grpc::StatusCode status_code(FaultId id) {
     case FaultId::kAkMalformed:
     case FaultId::kAkUnsupported:
     case FaultId::kAkAttributes:
+    case FaultId::kAkLockout:
+    case FaultId::kEkMalformed:
+    case FaultId::kEkUnsupported:
+    case FaultId::kEkAttributes:
+    case FaultId::kEkCertificateMissing:
+    case FaultId::kEkCertificateMalformed:
+    case FaultId::kEkCertificateKeyMismatch:
+    case FaultId::kEkCertificateUsage:
+    case FaultId::kEkCertificateExpired:
+    case FaultId::kEkCertificateUntrusted:
+    case FaultId::kEnrolNameInvalid:
+    case FaultId::kEnrolNameTaken:
+    case FaultId::kEnrolEkTaken:
+    case FaultId::kEnrolKeyChanged:
+    case FaultId::kEnrolNotAdmitted:
+    case FaultId::kEnrolTokenUnknown:
+    case FaultId::kEnrolTokenExpired:
+    case FaultId::kEnrolTokenSpent:
+    case FaultId::kEnrolVendorRefused:
+    case FaultId::kEnrolCredentialMismatch:
+    case FaultId::kEnrolCredentialUsed:
       return grpc::StatusCode::PERMISSION_DENIED;
+    case FaultId::kEnrolPending:
+      return grpc::StatusCode::FAILED_PRECONDITION;
+    case FaultId::kEnrolCredentialExpired:
     case FaultId::kUnavailable:
       return grpc::StatusCode::UNAVAILABLE;
     case FaultId::kAlreadyExists:
@@ -56,6 +80,14 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
   void send(std::uint64_t challenge_id, const Challenge& challenge) override {
     queue(encode_challenge(challenge_id, challenge));
   }
+
+  void identify() override {
+    v1::VerifierMessage message;
+    message.mutable_identify();
+    queue(std::move(message));
+  }
+
+  void send(const Credential& credential) override { queue(encode_credential(credential)); }
 
   void send(const AttemptOutcome& outcome) override {
     v1::VerifierMessage message;
@@ -104,7 +136,15 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
   Status receive() {
     switch (incoming_.message_case()) {
       case v1::AgentMessage::kHello:
-        return sessions_.on_hello(*id_, as_bytes(incoming_.hello().ak_public()));
+        return sessions_.on_hello(*id_, as_bytes(incoming_.hello().ak_public()),
+                                  decode_banks(incoming_.hello()));
+      case v1::AgentMessage::kIdentity: {
+        ASSAY_TRY(const Identity identity, decode_identity(incoming_.identity()));
+        return sessions_.on_identity(*id_, identity);
+      }
+      case v1::AgentMessage::kOpenedCredential:
+        return sessions_.on_opened_credential(*id_,
+                                              as_bytes(incoming_.opened_credential().secret()));
       case v1::AgentMessage::kQuote: {
         ASSAY_TRY(UntrustedQuote quote, decode_quote(*incoming_.mutable_quote()));
         return sessions_.on_quote(*id_, incoming_.quote().challenge_id(), std::move(quote));
@@ -112,8 +152,11 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
       case v1::AgentMessage::kLogChunk:
         return sessions_.on_log_chunk(*id_, incoming_.log_chunk().challenge_id(),
                                       as_bytes(incoming_.log_chunk().data()));
+      case v1::AgentMessage::kBootLogChunk:
+        return sessions_.on_boot_log_chunk(*id_, incoming_.boot_log_chunk().challenge_id(),
+                                           as_bytes(incoming_.boot_log_chunk().data()));
       case v1::AgentMessage::kEnd:
-        return sessions_.on_end(*id_, incoming_.end().challenge_id(), incoming_.end().log_bytes());
+        return sessions_.on_end(*id_, incoming_.end().challenge_id(), decode_end(incoming_.end()));
       case v1::AgentMessage::kRefusal:
         return sessions_.on_refusal(*id_, incoming_.refusal().challenge_id(),
                                     incoming_.refusal().reason());

@@ -1,9 +1,15 @@
 #include "verifier/sessions/codec.h"
 
+#include <algorithm>
+
 namespace assay {
 namespace {
 
 constexpr std::size_t kMaxBlobBytes = 4096;
+constexpr std::size_t kMaxNameBytes = 253;
+constexpr std::size_t kMaxTokenBytes = 256;
+constexpr std::size_t kMaxCertificateBytes = 8192;
+constexpr int kMaxChain = 16;
 constexpr int kMaxPcrValues = 4 * static_cast<int>(PcrIndex::kCount);
 
 std::optional<HashAlg> from_wire(v1::HashAlgorithm alg) {
@@ -69,6 +75,48 @@ Result<UntrustedQuote> decode_quote(v1::Quote& quote) {
                         .pcrs = std::move(pcrs)};
 }
 
+std::vector<HashAlg> decode_banks(const v1::Hello& hello) {
+  std::vector<HashAlg> out;
+  for (const int bank : hello.banks()) {
+    const auto alg = from_wire(static_cast<v1::HashAlgorithm>(bank));
+    if (alg && std::ranges::find(out, *alg) == out.end()) out.push_back(*alg);
+  }
+  return out;
+}
+
+Result<Identity> decode_identity(const v1::Identity& identity) {
+  const bool too_large =
+      identity.node_name().size() > kMaxNameBytes || identity.ek_public().size() > kMaxBlobBytes ||
+      identity.ek_certificate().size() > kMaxCertificateBytes ||
+      identity.ek_chain_size() > kMaxChain ||
+      std::ranges::any_of(identity.ek_chain(),
+                          [](const auto& der) { return der.size() > kMaxCertificateBytes; }) ||
+      identity.join_token().size() > kMaxTokenBytes;
+  if (too_large) return fail(FaultId::kEvidenceTooLarge, "an identity over its limits");
+  Identity out{.node_name = identity.node_name(),
+               .ek_public = to_bytes(identity.ek_public()),
+               .certificate = {.certificate = to_bytes(identity.ek_certificate()), .chain = {}},
+               .join_token = identity.join_token()};
+  for (const std::string& der : identity.ek_chain()) {
+    out.certificate.chain.push_back(to_bytes(der));
+  }
+  return out;
+}
+
+AnswerEnd decode_end(const v1::End& end) {
+  return {.log_bytes = end.log_bytes(),
+          .boot_log_bytes = end.boot_log_bytes(),
+          .command_line = to_bytes(end.command_line())};
+}
+
+v1::VerifierMessage encode_credential(const Credential& credential) {
+  v1::VerifierMessage message;
+  message.mutable_credential()->set_id_object(std::string(as_text(credential.id_object)));
+  message.mutable_credential()->set_encrypted_secret(
+      std::string(as_text(credential.encrypted_secret)));
+  return message;
+}
+
 v1::VerifierMessage encode_challenge(std::uint64_t challenge_id, const Challenge& challenge) {
   v1::VerifierMessage message;
   v1::Challenge& out = *message.mutable_challenge();
@@ -88,6 +136,8 @@ v1::VerifierMessage encode_challenge(std::uint64_t challenge_id, const Challenge
   out.set_first_entry(challenge.first_entry);
   out.set_first_byte(challenge.first_byte);
   out.set_max_log_bytes(challenge.max_log_bytes);
+  out.set_quote_only(challenge.quote_only);
+  out.set_max_boot_log_bytes(challenge.max_boot_log_bytes);
   return message;
 }
 

@@ -4,6 +4,8 @@
 #include "assay/v1/agent.pb.h"
 #include "core/challenge.h"
 #include "core/tpm_quote.h"
+#include "verifier/enrolment/enrolment.h"
+#include "verifier/sessions/conversation.h"
 
 namespace assay {
 
@@ -11,6 +13,16 @@ namespace assay {
 // Fails with kEvidenceMalformed, or kQuoteTooLarge for an attest or signature beyond any TPM's.
 Result<UntrustedQuote> decode_quote(v1::Quote& quote);
 
+// The banks that an agent says its TPM keeps; names that we do not know are left out.
+std::vector<HashAlg> decode_banks(const v1::Hello& hello);
+
+// Fails with kEvidenceTooLarge for a part over its limit, and kEvidenceMalformed for one that cannot
+// be text.
+Result<Identity> decode_identity(const v1::Identity& identity);
+
+AnswerEnd decode_end(const v1::End& end);
+
+v1::VerifierMessage encode_credential(const Credential& credential);
 v1::VerifierMessage encode_challenge(std::uint64_t challenge_id, const Challenge& challenge);
 
 }  // namespace assay

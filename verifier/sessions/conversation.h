@@ -19,7 +19,24 @@ inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} << 10;
 struct Answer {
   UntrustedQuote quote;
   Bytes ima_log;
+  std::optional<Bytes> boot_log;  // empty: the node has none. Nothing: it was not asked for
+  Bytes command_line;             // where the boot log was asked for
 };
+
+// What an answer to a challenge may hold.
+struct AnswerLimits {
+  std::uint64_t max_log_bytes = 0;
+  bool quote_only = false;
+  std::uint64_t max_boot_log_bytes = 0;  // 0: the boot log is not asked for
+};
+
+// What the end of an answer says of it.
+struct AnswerEnd {
+  std::uint64_t log_bytes = 0;
+  std::uint64_t boot_log_bytes = 0;
+  Bytes command_line = {};
+};
+inline constexpr std::size_t kMaxCommandLineBytes = 4096;
 
 class Conversation {
  public:
@@ -28,15 +45,17 @@ class Conversation {
 
   State state() const { return state_; }
 
-  // A challenge goes out; only when idle. The answer may hold at most `max_log_bytes` of log.
-  void begin(std::uint64_t challenge_id, std::uint64_t max_log_bytes);
+  // A challenge goes out; only when idle.
+  void begin(std::uint64_t challenge_id, const AnswerLimits& limits);
 
   // Messages of an answer. Fail with kEvidenceMalformed out of order, for another challenge than
-  // the one that is out, or over a chunk's size; and with kEvidenceTooLarge over the log's.
+  // the one that is out, with what was not asked for, or over a chunk's size; and with
+  // kEvidenceTooLarge over a log's.
   // After a fault the conversation is over.
   Status on_quote(std::uint64_t challenge_id, UntrustedQuote quote);
+  Status on_boot_log_chunk(std::uint64_t challenge_id, ByteView data);
   Status on_log_chunk(std::uint64_t challenge_id, ByteView data);
-  Result<Answer> on_end(std::uint64_t challenge_id, std::uint64_t log_bytes);
+  Result<Answer> on_end(std::uint64_t challenge_id, AnswerEnd end);
   Status on_refusal(std::uint64_t challenge_id);
 
  private:
@@ -44,7 +63,7 @@ class Conversation {
 
   State state_ = State::kIdle;
   std::uint64_t challenge_id_ = 0;
-  std::uint64_t max_log_bytes_ = 0;
+  AnswerLimits limits_;
   Answer answer_;
 };
 

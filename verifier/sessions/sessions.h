@@ -11,6 +11,7 @@
 
 #include "core/attest.h"
 #include "verifier/clock.h"
+#include "verifier/enrolment/enrolment.h"
 #include "verifier/golden_index.h"
 #include "verifier/ledger.h"
 #include "verifier/sessions/conversation.h"
@@ -33,6 +34,8 @@ class AgentLink {
  public:
   virtual ~AgentLink() = default;
   virtual void send(std::uint64_t challenge_id, const Challenge& challenge) = 0;
+  virtual void identify() = 0;
+  virtual void send(const Credential& credential) = 0;
   virtual void send(const AttemptOutcome& outcome) = 0;
   // Ends the stream; `reason` tells the agent why.
   virtual void close(const Fault& reason) = 0;
@@ -57,30 +60,31 @@ struct SessionSettings {
   std::chrono::milliseconds answer_timeout{30'000};  // from challenge to the end of its answer
   std::chrono::milliseconds hello_timeout{10'000};
   std::chrono::milliseconds hint_gap{250};  // between a challenge and one that a hint asks for
-  HashAlg bank = HashAlg::kSha256;
-  QuotePolicy policy = {};
   std::uint64_t max_log_bytes = std::uint64_t{64} << 20;        // of one answer
   std::uint64_t max_buffered_bytes = std::uint64_t{512} << 20;  // of all answers under way
   std::size_t max_streams = 4096;
-  std::size_t max_streams_per_node = 4;  // until one has proven which it is
 };
 
-// Random bytes for a nonce, from the operating system's generator. Aborts when there are none.
-using NonceSource = std::function<Nonce()>;
-Nonce fresh_nonce();
+// The firmware's log in one answer.
+inline constexpr std::uint64_t kMaxBootLogBytes = std::uint64_t{4} << 20;
 
 // Challenges every connected node on time, judges what comes back, and gives it to the ledger.
 // A stream that breaks the protocol, answers too late or sends too much is closed with a fault, at
-// nobody else's cost. Several streams may claim one node; the first that answers with an authentic
-// quote ends the others. Safe from any thread.
+// nobody else's cost.
+//
+// A stream speaks for nobody until it has proven which node it is: with a quote over a nonce of its
+// own under the node's attestation key, or by enrolling. Any number may claim a node; one that proves
+// it ends the one that proved it before. Safe from any thread.
 class Sessions {
  public:
   struct World {
     Ledger& ledger;
+    const Enrolment& enrolment;
+    const Policy& policy;
     const GoldenIndex& golden;
     const Clock& clock;
     AttemptSink& attempts;
-    NonceSource nonces;
+    EntropySource entropy;
   };
 
   Sessions(World world, SessionSettings settings);
@@ -93,12 +97,17 @@ class Sessions {
 
   // What a stream received. A fault says that the stream has to be closed with it, and told to
   // refused().
-  // on_hello() fails with the faults of parse_ak_public(), kAkUnknown, kEvidenceMalformed for a
-  // second one, and kUnavailable when too many streams claim this node.
-  Status on_hello(StreamId stream, ByteView ak_public);
+  // on_hello() fails with the faults of parse_ak_public(), and kEvidenceMalformed for a second one.
+  // on_identity() and on_opened_credential() fail as Enrolment does, and on_opened_credential() with
+  // kEnrolCredentialUsed for a second one.
+  // A quote that proves nothing ends the stream with the fault of verify_quote().
+  Status on_hello(StreamId stream, ByteView ak_public, std::vector<HashAlg> banks);
+  Status on_identity(StreamId stream, const Identity& identity);
+  Status on_opened_credential(StreamId stream, ByteView secret);
   Status on_quote(StreamId stream, std::uint64_t challenge_id, UntrustedQuote quote);
+  Status on_boot_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data);
   Status on_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data);
-  Status on_end(StreamId stream, std::uint64_t challenge_id, std::uint64_t log_bytes);
+  Status on_end(StreamId stream, std::uint64_t challenge_id, AnswerEnd end);
   Status on_refusal(StreamId stream, std::uint64_t challenge_id, std::string reason);
   Status on_hint(StreamId stream);
 
@@ -123,22 +132,45 @@ class Sessions {
   // Whether a stream has proven to be this node's.
   bool connected(NodeId node) const;
 
+  // Ends the streams of a node, which has to prove itself again.
+  void disconnect(NodeId node, const Fault& reason);
+
  private:
+  enum class Purpose : std::uint8_t { kProof, kEvidence };
+
   struct Pending {  // a challenge that is out
     std::uint64_t id;
-    Nonce nonce;
+    Purpose purpose;
+    Challenge challenge;
     Basis basis;
     Instant sent_at;
-    std::uint64_t log_bytes =
+    std::uint64_t buffered_bytes =
         0;  // of its answer, while it is judged, whatever becomes of the stream
   };
+
+  // What a stream has to do next, in this order; kIdentity to kActivating are for keys that nobody
+  // knows.
+  enum class Stage : std::uint8_t {
+    kHello,
+    kIdentity,
+    kExamining,   // we look at its identity
+    kCredential,  // it opens a credential
+    kActivating,  // we look at what was in it
+    kProof,       // it signs a nonce
+    kReady,
+  };
+
   struct Session {
     AgentLink* link;
-    Instant opened_at;
-    std::optional<NodeId> node = {};
-    bool proven = false;      // has answered with an authentic quote
-    bool judging = false;     // an answer is with the workers
-    bool from_start = false;  // the node has rebooted: ask for the whole log
+    Instant stage_since;
+    Stage stage = Stage::kHello;
+    std::vector<HashAlg> banks = {};          // that its TPM keeps, as it says
+    std::optional<AkPublic> ak = {};          // from hello on, until it is a node
+    std::optional<Candidate> candidate = {};  // in kCredential
+    std::optional<NodeId> node = {};          // in kProof as it claims, in kReady as it is
+    bool judging = false;                     // an answer is with the workers
+    bool from_start = false;                  // the node has rebooted: ask for the whole log
+    bool boot_again = false;                  // its boot PCRs have changed: ask for the boot log
     Conversation conversation = {};
     std::optional<Pending> pending = {};
     std::optional<Instant> last_challenge = {};
@@ -158,15 +190,26 @@ class Sessions {
     std::uint64_t buffered_bytes = 0;
   };
 
-  // A session that has said hello, or a fault.
-  static Result<Session*> greeted(State& state, StreamId stream);
+  // The session in this stage, or a fault.
+  static Result<Session*> in_stage(State& state, StreamId stream, Stage stage);
+  // A session that answers challenges, or a fault.
+  static Result<Session*> answering(State& state, StreamId stream);
+  static void enter(Session& session, Stage stage, Instant now);
   static void release(State& state, Session& session);
   static std::vector<Waiter> take_waiters(State& state, const Pending& pending);
 
-  void challenge(State& state, Session& session, Instant now);
+  Status take_chunk(StreamId stream, ByteView data,
+                    const std::function<Status(Conversation&)>& give);
+  Nonce fresh_nonce() const;
+  std::optional<HashAlg> choose_bank(const Session& session, const NodeClass& node_class) const;
+  void ask(State& state, Session& session, Purpose purpose, Instant now);
+  void ask_for_proof(State& state, Session& session, Instant now);
+  void become(State& state, StreamId stream, NodeId node, Instant now);
   Instant next_event(const State& state, Instant now) const;
   std::vector<Waiter> end_late(State& state, Instant now);
+  void end_slow_greeting(Session& session, Instant now) const;
 
+  void prove(StreamId stream, const Pending& pending, const Answer& answer);
   void judge(StreamId stream, const Pending& pending, const Answer& answer);
   // The node after `appraisal` is on disk; nothing when it was overtaken or could not be stored.
   std::optional<NodeRecord> record(const Pending& pending, const Appraisal& appraisal);

@@ -12,7 +12,13 @@ Result<Fault> take_fault(const Database& database, Statement& row) {
     if (!fault.digest) return database.malformed("a digest");
   }
   fault.detail = row.take<std::string>();
+  if (row.take_optional<std::int64_t>()) fault.severity = Severity::kWarning;
   return fault;
+}
+
+std::optional<std::int64_t> lowered_severity(const Fault& fault) {
+  if (fault.severity == Severity::kWarning) return 1;
+  return std::nullopt;
 }
 
 }  // namespace assay

@@ -46,7 +46,7 @@ std::string format_violation(const ViolationRecord& violation, NodeState state) 
                          {"node", violation.node},
                          {"fault",
                           {{"id", fault_name(fault.id)},
-                           {"severity", severity_name(fault_severity(fault.id))},
+                           {"severity", severity_name(severity_of(fault))},
                            {"entry", entry},
                            {"path", shorten(escape_bytes(fault.path), kMaxPathBytes)},
                            {"digest", digest},

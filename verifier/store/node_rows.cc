@@ -11,10 +11,11 @@ constexpr std::string_view kRejection = "rejection";
 
 constexpr std::string_view kSelectNodes =
     "SELECT id, name, ak_public, ak_fingerprint, enrolled_at, state, state_since, last_verified, "
-    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, clock_ms, clock_resets, "
+    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, log_policy_loads, clock_ms, "
+    "clock_resets, "
     "clock_restarts, clock_safe, clock_firmware, faults_total, rejected_at, "
     "unlisted_violations + (SELECT count(*) FROM violations v WHERE v.node_id = nodes.id AND "
-    "v.status = 'open') FROM nodes ";
+    "v.status = 'open'), ek_id, manufacturer, admitted_by, re_enrol_until, boot_pcrs FROM nodes ";
 
 std::int64_t raw(NodeId node) {
   return static_cast<std::int64_t>(node);
@@ -67,6 +68,7 @@ Result<LogCheckpoint> take_checkpoint(const Database& database, Statement& row) 
   auto pcrs = parse_pcrs(row.take<std::string>());
   if (!pcrs) return database.malformed("PCR values");
   checkpoint.running = *std::move(pcrs);
+  checkpoint.policy_loads = row.take<std::uint64_t>();
   return checkpoint;
 }
 
@@ -78,6 +80,20 @@ std::optional<TpmClock> take_clock(Statement& row) {
   clock.safe = row.take<bool>();
   clock.firmware_version = row.take<std::uint64_t>();
   return clock_ms ? std::optional(clock) : std::nullopt;
+}
+
+Status take_origin(const Database& database, Statement& row, NodeRecord& node) {
+  if (const auto ek = row.take_optional<std::string>()) {
+    node.ek_id = parse_digest(*ek);
+    if (!node.ek_id) return database.malformed("an endorsement key's digest");
+  }
+  node.manufacturer = row.take<std::string>();
+  node.admitted_by = row.take<std::string>();
+  node.re_enrol_until = row.take_optional<Instant>();
+  auto pcrs = parse_pcrs(row.take<std::string>());
+  if (!pcrs) return database.malformed("PCR values");
+  node.boot_pcrs = *std::move(pcrs);
+  return {};
 }
 
 Result<NodeRecord> take_node(const Database& database, Statement& row) {
@@ -94,14 +110,16 @@ Result<NodeRecord> take_node(const Database& database, Statement& row) {
   node.faults_total = row.take<std::uint64_t>();
   node.last_rejection_at = row.take_optional<Instant>();
   node.open_violations = row.take<std::uint64_t>();
+  ASSAY_OK(take_origin(database, row, node));
   return node;
 }
 
 Status read_faults(Database& database, NodeRecord& node) {
-  ASSAY_TRY(Statement rows,
-            database.query("SELECT role, fault, entry, path, digest, detail FROM node_faults "
-                           "WHERE node_id = ? ORDER BY position",
-                           raw(node.id)));
+  ASSAY_TRY(
+      Statement rows,
+      database.query("SELECT role, fault, entry, path, digest, detail, warns FROM node_faults "
+                     "WHERE node_id = ? ORDER BY position",
+                     raw(node.id)));
   for (;;) {
     ASSAY_TRY(const bool row, rows.next());
     if (!row) return {};
@@ -127,23 +145,49 @@ Result<NodeRecord> read_one(Database& database, std::string_view where, const Ke
 
 Status insert_fault(Database& database, NodeId node, std::string_view role, std::size_t position,
                     const Fault& fault) {
-  return database.run("INSERT INTO node_faults VALUES (?, ?, ?, ?, ?, ?, ?, ?)", raw(node), role,
+  return database.run("INSERT INTO node_faults VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", raw(node), role,
                       position, fault_name(fault.id), fault.entry, as_bytes(fault.path),
-                      fault.digest, fault.detail);
+                      fault.digest, fault.detail, lowered_severity(fault));
 }
 
 Status delete_faults(Database& database, NodeId node, std::string_view role) {
   return database.run("DELETE FROM node_faults WHERE node_id = ? AND role = ?", raw(node), role);
 }
 
+Status write_origin(Database& database, NodeId node, const NodeOrigin& origin) {
+  return database.run(
+      "UPDATE nodes SET ek_id = ?, ek_public = ?, manufacturer = ?, admitted_by = ? WHERE id = ?",
+      origin.ek_id, origin.ek_id ? std::optional(ByteView(origin.ek_public)) : std::nullopt,
+      origin.manufacturer, origin.admitted_by, raw(node));
+}
+
 }  // namespace
 
-Status insert_node(Database& database, std::string_view name, const AkPublic& ak, Instant now) {
+Status insert_node(Database& database, std::string_view name, const NodeKeys& keys, Instant now) {
   const Standing standing{.since = now};
-  return database.run(
+  ASSAY_OK(database.run(
       "INSERT INTO nodes (name, ak_public, ak_fingerprint, enrolled_at, state, state_since) "
       "VALUES (?, ?, ?, ?, ?, ?)",
-      name, ak.encoded(), ak.fingerprint(), now, node_state_name(standing.state), standing.since);
+      name, keys.ak.encoded(), keys.ak.fingerprint(), now, node_state_name(standing.state),
+      standing.since));
+  return write_origin(database, NodeId{database.last_insert_id()}, keys.origin);
+}
+
+Status replace_keys(Database& database, NodeId node, const NodeKeys& keys, Instant now) {
+  ASSAY_OK(database.run(
+      "UPDATE nodes SET ak_public = ?, ak_fingerprint = ?, enrolled_at = ?, clock_ms = NULL, "
+      "re_enrol_until = NULL, boot_pcrs = '' WHERE id = ?",
+      keys.ak.encoded(), keys.ak.fingerprint(), now, raw(node)));
+  ASSAY_OK(write_origin(database, node, keys.origin));
+  ASSAY_OK(begin_boot(database, node));
+  ASSAY_OK(database.run("DELETE FROM node_boots WHERE node_id = ?", raw(node)));
+  ASSAY_OK(delete_faults(database, node, kRejection));
+  ASSAY_OK(write_verdict(database, {.node = node}));
+  return write_standing(database, node, {.since = now});
+}
+
+Status write_re_enrol_until(Database& database, NodeId node, Instant until) {
+  return database.run("UPDATE nodes SET re_enrol_until = ? WHERE id = ?", until, raw(node));
 }
 
 Result<std::vector<NodeRecord>> read_nodes(Database& database) {
@@ -171,6 +215,15 @@ Result<NodeRecord> read_node_by_ak(Database& database, const Digest& fingerprint
   if (!node && node.error().id == FaultId::kNotFound) {
     return fail(FaultId::kNotFound,
                 "no node is enrolled with the attestation key " + format_digest(fingerprint));
+  }
+  return node;
+}
+
+Result<NodeRecord> read_node_by_ek(Database& database, const Digest& ek_id) {
+  auto node = read_one(database, "WHERE ek_id = ?", ek_id);
+  if (!node && node.error().id == FaultId::kNotFound) {
+    return fail(FaultId::kNotFound,
+                "no node is enrolled with the endorsement key " + format_digest(ek_id));
   }
   return node;
 }
@@ -204,9 +257,23 @@ Status begin_boot(Database& database, NodeId node) {
 }
 
 Status write_checkpoint(Database& database, NodeId node, const LogCheckpoint& checkpoint) {
-  return database.run("UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ? WHERE id = ?",
-                      checkpoint.entries, checkpoint.bytes, format_pcrs(checkpoint.running),
-                      raw(node));
+  return database.run(
+      "UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ?, log_policy_loads = ? "
+      "WHERE id = ?",
+      checkpoint.entries, checkpoint.bytes, format_pcrs(checkpoint.running),
+      checkpoint.policy_loads, raw(node));
+}
+
+Result<PcrValues> read_boot_pcrs(Database& database, NodeId node) {
+  ASSAY_TRY(const auto text,
+            database.first<std::string>("SELECT boot_pcrs FROM nodes WHERE id = ?", raw(node)));
+  auto pcrs = parse_pcrs(text.value_or(""));
+  if (!pcrs) return database.malformed("PCR values");
+  return *std::move(pcrs);
+}
+
+Status write_boot_pcrs(Database& database, NodeId node, const PcrValues& pcrs) {
+  return database.run("UPDATE nodes SET boot_pcrs = ? WHERE id = ?", format_pcrs(pcrs), raw(node));
 }
 
 Status write_clock(Database& database, NodeId node, const TpmClock& clock) {

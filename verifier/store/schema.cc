@@ -106,6 +106,55 @@ CREATE TABLE golden_files (
   PRIMARY KEY (set_id, position)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+ALTER TABLE node_faults ADD COLUMN warns INTEGER;  -- 1 where a policy lets the fault only warn
+ALTER TABLE violations ADD COLUMN warns INTEGER;   -- likewise
+ALTER TABLE nodes ADD COLUMN log_policy_loads INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE nodes ADD COLUMN ek_id TEXT;                             -- NULL: enrolled by hand
+ALTER TABLE nodes ADD COLUMN ek_public BLOB;                         -- likewise
+ALTER TABLE nodes ADD COLUMN manufacturer TEXT NOT NULL DEFAULT '';  -- of the TPM: "id:49465800"
+ALTER TABLE nodes ADD COLUMN admitted_by TEXT NOT NULL DEFAULT 'operator';
+ALTER TABLE nodes ADD COLUMN re_enrol_until INTEGER;                 -- its keys may be replaced
+ALTER TABLE nodes ADD COLUMN boot_pcrs TEXT NOT NULL DEFAULT '';     -- as log_pcrs: PCRs 0-9 and 14
+CREATE UNIQUE INDEX nodes_ek ON nodes (ek_id) WHERE ek_id IS NOT NULL;
+
+CREATE TABLE enrolment_requests (
+  ek_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  ek_public BLOB NOT NULL,
+  ak_public BLOB NOT NULL,
+  manufacturer TEXT NOT NULL,
+  requested_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE join_tokens (
+  name TEXT PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  manufacturer TEXT NOT NULL,              -- empty: any
+  uses_left INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  last_used_at INTEGER
+) STRICT;
+
+CREATE TABLE node_boots (
+  node_id INTEGER PRIMARY KEY REFERENCES nodes ON DELETE CASCADE,
+  seen_at INTEGER NOT NULL,
+  has_log INTEGER NOT NULL,
+  secure_boot INTEGER,                     -- NULL: not known
+  unlisted INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE boot_items (
+  node_id INTEGER NOT NULL REFERENCES node_boots ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('variable', 'application', 'file', 'command line')),
+  position INTEGER NOT NULL,
+  pcr INTEGER,
+  name BLOB NOT NULL,                      -- or the command line itself
+  digests TEXT NOT NULL,                   -- "sha256:<hex> sha1:<hex>"
+  PRIMARY KEY (node_id, kind, position)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 Status check_owner(Database& database) {

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/text.h"
+#include "verifier/store/boot_row.h"
+#include "verifier/store/enrolment_rows.h"
 #include "verifier/store/golden_rows.h"
 #include "verifier/store/message.h"
 #include "verifier/store/node_rows.h"
@@ -15,24 +17,6 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kReboot = "reboot";
-
-Result<NodeRecord> enrolled_with(Database& database, std::string_view name, const AkPublic& ak) {
-  ASSAY_TRY(NodeRecord node, read_node(database, name));
-  if (node.ak_fingerprint == ak.fingerprint()) return node;
-  return fail(FaultId::kAlreadyExists,
-              "node " + escape_bytes(name) + " is enrolled with another attestation key (" +
-                  format_digest(node.ak_fingerprint) + "); enrol this one under another name");
-}
-
-Status check_key_is_free(Database& database, const AkPublic& ak) {
-  const auto other = read_node_by_ak(database, ak.fingerprint());
-  if (other) {
-    return fail(FaultId::kAlreadyExists,
-                "this attestation key is enrolled as node " + escape_bytes(other->name));
-  }
-  if (other.error().id != FaultId::kNotFound) return tl::unexpected(other.error());
-  return {};
-}
 
 NodeNews news_of(const NodeBefore& before, NodeState after, std::uint64_t faults_total,
                  Instant at) {
@@ -63,11 +47,20 @@ Status write_attempt(Database& database, const AttemptRecord& attempt) {
     ASSAY_OK(write_checkpoint(database, attempt.node, *attempt.checkpoint));
   }
   if (attempt.clock) ASSAY_OK(write_clock(database, attempt.node, *attempt.clock));
+  if (attempt.boot) ASSAY_OK(write_boot(database, attempt.node, {attempt.at, *attempt.boot}));
   if (attempt.checkpoint || !attempt.faults.empty()) ASSAY_OK(write_verdict(database, attempt));
   if (attempt.rejection) {
     ASSAY_OK(write_rejection(database, attempt.node, *attempt.rejection, attempt.at));
   }
   return {};
+}
+
+// What sinks are told when a node's keys were replaced: it is unknown now.
+Status queue_replacement(Database& database, const std::vector<std::string>& sinks,
+                         const AdmissionOutcome& outcome, Instant now) {
+  if (!outcome.replaced) return {};
+  return queue_news(database, sinks,
+                    news_of(*outcome.replaced, outcome.node->standing.state, 0, now));
 }
 
 }  // namespace
@@ -115,12 +108,52 @@ Result<Store> Store::open(const std::filesystem::path& path, std::vector<std::st
 
 Result<NodeRecord> Store::enrol_node(std::string_view name, const AkPublic& ak, Instant now) {
   return impl_->write([&](Database& database) -> Result<NodeRecord> {
-    auto existing = enrolled_with(database, name, ak);
-    if (existing || existing.error().id != FaultId::kNotFound) return existing;
-    ASSAY_OK(check_key_is_free(database, ak));
-    ASSAY_OK(insert_node(database, name, ak, now));
-    return read_node(database, name);
+    ASSAY_TRY(AdmissionOutcome outcome, write_enrolment(database, name, ak, now));
+    ASSAY_OK(queue_replacement(database, impl_->sinks(), outcome, now));
+    return *std::move(outcome.node);
   });
+}
+
+Result<std::optional<NodeRecord>> Store::admit(const AdmissionRequest& request, Instant now) {
+  return impl_->write([&](Database& database) -> Result<std::optional<NodeRecord>> {
+    ASSAY_TRY(AdmissionOutcome outcome, write_admission(database, request, now));
+    ASSAY_OK(queue_replacement(database, impl_->sinks(), outcome, now));
+    return std::move(outcome.node);
+  });
+}
+
+Result<NodeRecord> Store::approve(std::string_view name, const std::optional<Digest>& ek,
+                                  Instant now) {
+  return impl_->write([&](Database& database) -> Result<NodeRecord> {
+    ASSAY_TRY(AdmissionOutcome outcome, write_approval(database, name, ek, now));
+    ASSAY_OK(queue_replacement(database, impl_->sinks(), outcome, now));
+    return *std::move(outcome.node);
+  });
+}
+
+Result<std::vector<EnrolmentRequest>> Store::enrolment_requests() {
+  return impl_->read(read_requests);
+}
+
+Result<std::uint64_t> Store::reject(std::string_view name, const std::optional<Digest>& ek) {
+  return impl_->write([&](Database& database) { return delete_requests(database, name, ek); });
+}
+
+Status Store::allow_re_enrolment(NodeId node, Instant until) {
+  return impl_->write(
+      [&](Database& database) { return write_re_enrol_until(database, node, until); });
+}
+
+Status Store::add_join_token(const JoinTokenRecord& token, const Digest& hash) {
+  return impl_->write([&](Database& database) { return insert_join_token(database, token, hash); });
+}
+
+Result<std::vector<JoinTokenRecord>> Store::join_tokens() {
+  return impl_->read(read_join_tokens);
+}
+
+Status Store::revoke_join_token(std::string_view name) {
+  return impl_->write([&](Database& database) { return delete_join_token(database, name); });
 }
 
 Result<std::vector<NodeRecord>> Store::nodes() {
@@ -142,7 +175,7 @@ Result<std::uint64_t> Store::commit(const AttemptRecord& attempt) {
     if (attempt.rebooted) ++node.boot;
     NodeNews news = news_of(node, attempt.standing.state, attempt.faults_total, attempt.at);
     NewViolations violations;
-    if (attempt.guilty) {
+    if (attempt.findings) {
       ASSAY_TRY(violations, insert_violations(database, node, attempt));
     }
     for (const ViolationRecord& violation : violations.listed) {
@@ -153,6 +186,10 @@ Result<std::uint64_t> Store::commit(const AttemptRecord& attempt) {
     ASSAY_OK(queue_news(database, impl_->sinks(), news));
     return violations.listed.size() + violations.unlisted;
   });
+}
+
+Result<BootRecord> Store::boot(NodeId node) {
+  return impl_->read([&](Database& database) { return read_boot(database, node); });
 }
 
 Status Store::set_standing(NodeId node, const Standing& standing, Instant now) {

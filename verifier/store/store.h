@@ -15,12 +15,22 @@
 #include "core/golden_set.h"
 #include "core/verdict.h"
 #include "golden/set_file.h"
+#include "verifier/enrolment/admission.h"
 
 namespace assay {
 
 enum class NodeId : std::int64_t {};
 enum class ViolationId : std::int64_t {};
 enum class OutboxId : std::int64_t {};
+
+// Where a node's keys come from.
+struct NodeOrigin {
+  std::optional<Digest>
+      ek_id{};        // SHA-256 of the endorsement key's public area; enrolled by hand: none
+  Bytes ek_public{};  // TPM2B_PUBLIC
+  std::string manufacturer{};  // of the TPM, as its certificate has it: "id:49465800"
+  std::string admitted_by{"operator"};
+};
 
 // A node as it stands in the database.
 struct NodeRecord {
@@ -38,7 +48,50 @@ struct NodeRecord {
   std::optional<Fault> last_rejection{};  // why evidence was last rejected
   std::optional<Instant> last_rejection_at{};
   std::uint64_t open_violations = 0;
+  std::optional<Digest> ek_id{};  // the TPM that it is; none when enrolled by hand
+  std::string manufacturer{};
+  std::string admitted_by{};
+  std::optional<Instant> re_enrol_until{};  // until when its keys may be replaced
+  PcrValues boot_pcrs{};                    // PCRs 0-9 and 14 of this boot, as judged
 };
+
+// The keys that a TPM has proven to hold.
+struct TpmKeys {
+  AkPublic ak;
+  Digest ek_id;
+  Bytes ek_public{};
+  std::string manufacturer{};
+};
+
+// A TPM that wants to be a node, and the rule that may let it; or why none does, which counts where one
+// is needed.
+struct AdmissionRequest {
+  std::string name{};
+  TpmKeys keys;
+  Result<AdmissionRule> rule = AdmissionRule::kApproval;
+  Digest token = Digest::zero(HashAlg::kSha256);  // hash of the join token, for kJoinToken
+};
+
+// One that waits for an operator.
+struct EnrolmentRequest {
+  Digest ek_id = Digest::zero(HashAlg::kSha256);
+  std::string name{};
+  Bytes ek_public{};
+  Bytes ak_public{};
+  std::string manufacturer{};
+  Instant requested_at{};
+};
+inline constexpr std::uint64_t kMaxEnrolmentRequests = 1'000;
+
+struct JoinTokenRecord {
+  std::string name{};
+  std::string manufacturer{};  // of the TPMs that it admits; empty: any
+  std::uint32_t uses_left = 0;
+  Instant created_at{};
+  Instant expires_at{};
+  std::optional<Instant> last_used_at{};
+};
+inline constexpr std::uint64_t kMaxJoinTokens = 1'000;
 
 inline constexpr std::size_t kMaxStoredFaults = 100;
 
@@ -76,12 +129,19 @@ struct AttemptRecord {
   bool rebooted = false;
   std::optional<LogCheckpoint> checkpoint = {};  // set when the log was proven
   std::optional<TpmClock> clock = {};            // likewise
-  // Of this verdict; they become violations when `guilty`. They replace the last verdict's when
+  std::optional<BootFacts> boot = {};            // set when the boot was judged
+  // Of this verdict; they become violations with `findings`. They replace the last verdict's when
   // there are any, or `checkpoint` is set: an attempt that proved nothing is no verdict.
   std::vector<Fault> faults = {};
   std::uint64_t faults_total = 0;
-  bool guilty = false;                  // `faults` are violations: store, and alert each sink
+  bool findings = false;                // `faults` are violations: store, and tell each sink
   std::optional<Fault> rejection = {};  // evidence that proved nothing
+};
+
+// What a node has booted, when that was last judged.
+struct BootRecord {
+  Instant seen_at{};
+  BootFacts facts{};
 };
 
 // A notification that waits to be delivered. Its payload was written with the violation.
@@ -122,9 +182,35 @@ class Store {
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
 
-  // Fails with kAlreadyExists when name or key stands with another partner; the same pair again
-  // gives back the node as it is.
+  // By hand. Fails with kAlreadyExists when name or key stands with another partner, unless
+  // allow_re_enrolment() lets the name have another; the same pair again gives back the node as it is.
   Result<NodeRecord> enrol_node(std::string_view name, const AkPublic& ak, Instant now);
+
+  // Lets a proven TPM in, or nothing when it has to wait for approve(). A TPM that is the node
+  // already gives back the node as it is. Fails, in this order, with
+  //   kEnrolEkTaken       its endorsement key is another node's
+  //   kAlreadyExists      its attestation key is
+  //   kEnrolKeyChanged    it is the node, with another attestation key  (neither this nor the next
+  //   kEnrolNameTaken     another TPM is the node                        after allow_re_enrolment())
+  //   what `request.rule` fails with
+  //   kEnrolTokenUnknown, kEnrolTokenExpired, kEnrolTokenSpent, kEnrolVendorRefused
+  //   kEnrolNotAdmitted   too many wait already
+  Result<std::optional<NodeRecord>> admit(const AdmissionRequest& request, Instant now);
+
+  // Lets one in that waits; without `ek` there has to be one only of this name (kRequestInvalid).
+  // Fails with kNotFound, or as admit().
+  Result<NodeRecord> approve(std::string_view name, const std::optional<Digest>& ek, Instant now);
+  Result<std::vector<EnrolmentRequest>> enrolment_requests();  // the oldest first
+  // Forgets those that wait under a name; gives how many. kNotFound.
+  Result<std::uint64_t> reject(std::string_view name, const std::optional<Digest>& ek);
+
+  // The node's name may get other keys until then, once.
+  Status allow_re_enrolment(NodeId node, Instant until);
+
+  // Fails with kAlreadyExists when the name is taken, kRequestInvalid when there are too many.
+  Status add_join_token(const JoinTokenRecord& token, const Digest& hash);
+  Result<std::vector<JoinTokenRecord>> join_tokens();        // by name
+  Status revoke_join_token(std::string_view name);           // kNotFound
   Result<std::vector<NodeRecord>> nodes();                   // by name
   Result<NodeRecord> node(std::string_view name);            // kNotFound
   Result<NodeRecord> node_by_ak(const Digest& fingerprint);  // kNotFound
@@ -133,6 +219,9 @@ class Store {
   // A violation that is open already (same node, boot, fault id and entry) is not written again.
   // Gives the number of new violations. kNotFound: no such node.
   Result<std::uint64_t> commit(const AttemptRecord& attempt);
+
+  // What a node was seen to have booted; kNotFound when nothing was seen since it enrolled.
+  Result<BootRecord> boot(NodeId node);
 
   // Commits a standing that changed without evidence (the deadline passed), with its outbox rows.
   Status set_standing(NodeId node, const Standing& standing, Instant now);

@@ -10,7 +10,8 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kSelectViolations =
-    "SELECT v.id, n.name, v.boot, v.fault, v.entry, v.path, v.digest, v.detail, v.detected_at, "
+    "SELECT v.id, n.name, v.boot, v.fault, v.entry, v.path, v.digest, v.detail, v.warns, "
+    "v.detected_at, "
     "v.status, v.closed_at, v.reason FROM violations v JOIN nodes n ON n.id = v.node_id ";
 
 std::int64_t raw(NodeId node) {
@@ -60,10 +61,10 @@ Result<bool> is_open(Database& database, const NodeBefore& node, const Fault& fa
 Status insert_violation(Database& database, const NodeBefore& node, const Fault& fault,
                         Instant now) {
   return database.run(
-      "INSERT INTO violations (node_id, boot, fault, entry, path, digest, detail, detected_at) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      "INSERT INTO violations (node_id, boot, fault, entry, path, digest, detail, warns, "
+      "detected_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
       raw(node.id), node.boot, fault_name(fault.id), fault.entry, as_bytes(fault.path),
-      fault.digest, fault.detail, now);
+      fault.digest, fault.detail, lowered_severity(fault), now);
 }
 
 Status count_unlisted(Database& database, NodeId node, std::uint64_t more) {

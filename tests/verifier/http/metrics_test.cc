@@ -61,7 +61,7 @@ TEST_CASE("Metrics: every call moves its series") {
   metrics.observe_attestation_duration(std::chrono::milliseconds(30));
   metrics.count_evidence_rejected(FaultId::kQuoteNonceMismatch);
   metrics.add_entries_replayed(80);
-  metrics.count_violation(FaultId::kImaUnknownDigest);
+  metrics.count_violation({.id = FaultId::kImaUnknownDigest});
   metrics.set_violations_active(FaultId::kImaUnknownDigest, 3);
   metrics.set_golden({.sets = 2, .hashes = 30'000});
   metrics.add_sink("hook");
@@ -118,9 +118,9 @@ TEST_CASE("set_last_verified: seconds since 1970, and 0 for a node that never wa
 
 TEST_CASE("Metrics: the number of series does not grow with what is found") {
   Metrics metrics;
-  metrics.count_violation(FaultId::kImaUnknownDigest);
+  metrics.count_violation({.id = FaultId::kImaUnknownDigest});
   const std::size_t before = count_series(metrics);
-  for (int i = 0; i < 1000; ++i) metrics.count_violation(FaultId::kImaUnknownDigest);
+  for (int i = 0; i < 1000; ++i) metrics.count_violation({.id = FaultId::kImaUnknownDigest});
   CHECK(count_series(metrics) == before);
 }
 

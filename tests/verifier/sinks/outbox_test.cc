@@ -133,7 +133,7 @@ TEST_CASE("OutboxDispatcher: what waits at the start is sent in order, and forgo
   OutboxCase o;
   std::vector<Fault> faults;
   for (std::uint64_t i = 0; i < 100; ++i) faults.push_back(unknown_file(i));
-  REQUIRE(o.c.store->commit(o.c.guilty(faults)));
+  REQUIRE(o.c.store->commit(o.c.findings(faults)));
   const auto due = o.c.due();
   o.start();
   REQUIRE(eventually([&] { return o.watcher.sent_count == 101 && o.watcher.queued == 0; }));
@@ -146,7 +146,7 @@ TEST_CASE("OutboxDispatcher: what is added later is sent as soon as it is told")
   OutboxCase o;
   o.start();
   REQUIRE(eventually([&] { return o.watcher.queued == 0; }));
-  REQUIRE(o.c.store->commit(o.c.guilty({unknown_file(1)})));
+  REQUIRE(o.c.store->commit(o.c.findings({unknown_file(1)})));
   o.dispatcher->wake();
   CHECK(eventually([&] { return o.watcher.sent_count == 2; }));
 }
@@ -178,7 +178,7 @@ TEST_CASE(
 TEST_CASE("OutboxDispatcher: while a sink fails, one message tries it and the others wait") {
   OutboxCase o;
   o.script.failures = 1;
-  REQUIRE(o.c.store->commit(o.c.guilty({unknown_file(1), unknown_file(2)})));
+  REQUIRE(o.c.store->commit(o.c.findings({unknown_file(1), unknown_file(2)})));
   o.start();
   REQUIRE(eventually([&] { return o.watcher.failed_count == 1; }));
   o.look_again();
@@ -191,7 +191,7 @@ TEST_CASE("OutboxDispatcher: a sink is tried again within a minute, however long
   o.script.failures = 1000;
   std::vector<Fault> faults;
   for (std::uint64_t i = 0; i < 30; ++i) faults.push_back(unknown_file(i));
-  REQUIRE(o.c.store->commit(o.c.guilty(faults)));
+  REQUIRE(o.c.store->commit(o.c.findings(faults)));
   o.start();
   for (int i = 1; i <= 20; ++i) {
     REQUIRE(eventually([&] { return o.watcher.failed_count == i; }));
@@ -202,7 +202,7 @@ TEST_CASE("OutboxDispatcher: a sink is tried again within a minute, however long
 
 TEST_CASE("OutboxDispatcher: a message that never gets through does not hold up the others") {
   OutboxCase o;
-  REQUIRE(o.c.store->commit(o.c.guilty({unknown_file(1), unknown_file(2)})));
+  REQUIRE(o.c.store->commit(o.c.findings({unknown_file(1), unknown_file(2)})));
   o.script.refused_id = o.c.due()[0].message_id;
   o.start();
   REQUIRE(eventually([&] { return o.watcher.failed_count == 1; }));
@@ -232,7 +232,7 @@ TEST_CASE("OutboxDispatcher: the pause that a receiver asks for is kept, up to a
 TEST_CASE("OutboxDispatcher: a sink that hangs does not delay another") {
   OutboxCase o({"bad", "good"});
   o.scripts[0].hangs = true;
-  REQUIRE(o.c.store->commit(o.c.guilty({unknown_file(1)})));
+  REQUIRE(o.c.store->commit(o.c.findings({unknown_file(1)})));
   o.start();
   CHECK(eventually([&] { return o.watcher.sent_count == 2; }));
   CHECK(o.scripts[1].tries() == 2);
@@ -266,7 +266,7 @@ TEST_CASE("OutboxDispatcher: a receiver that fails and recovers gets every messa
   OutboxCase o;
   Receiver receiver;
   receiver.answer_with({Receiver::status(500), Receiver::status(503)});
-  REQUIRE(o.c.store->commit(o.c.guilty({unknown_file(1)})));
+  REQUIRE(o.c.store->commit(o.c.findings({unknown_file(1)})));
   const Bytes secret(32, 0x11);
   std::vector<std::unique_ptr<NotificationSink>> sinks;
   auto sink = WebhookSink::create({.name = "hook", .url = receiver.url(), .secret = secret});

@@ -77,7 +77,7 @@ TEST_CASE("nodes: come by name") {
 
 TEST_CASE("commit: everything of a node is there after a restart") {
   StoreCase c;
-  AttemptRecord attempt = c.guilty({unknown_file(3, std::string("/bin/\0\n\xff';", 10))});
+  AttemptRecord attempt = c.findings({unknown_file(3, std::string("/bin/\0\n\xff';", 10))});
   attempt.standing.last_verified = later(1);
   attempt.checkpoint = checkpoint_of_two_banks();
   attempt.clock = TpmClock{.clock_ms = ~std::uint64_t{0},
@@ -117,7 +117,7 @@ TEST_CASE("commit: everything of a node is there after a restart") {
 
 TEST_CASE("commit: a rejection leaves the last verdict and the checkpoint alone") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(3)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(3)})));
   const Standing standing = c.node().standing;
   for (const FaultId id : {FaultId::kQuoteBadSignature, FaultId::kImaMalformed}) {
     REQUIRE(c.store->commit(
@@ -132,7 +132,7 @@ TEST_CASE("commit: a rejection leaves the last verdict and the checkpoint alone"
 
 TEST_CASE("commit: a verdict without faults ends the list of the last one") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(3)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(3)})));
   REQUIRE(c.store->commit(c.attempt(NodeState::kCompromised)));
   CHECK(c.node().faults.empty());
   CHECK(c.node().faults_total == 0);
@@ -142,7 +142,7 @@ TEST_CASE("commit: a verdict keeps its first hundred faults, in order") {
   StoreCase c;
   std::vector<Fault> faults;
   for (std::uint64_t i = 0; i < 150; ++i) faults.push_back(unknown_file(i));
-  REQUIRE(c.store->commit(c.guilty(faults)));
+  REQUIRE(c.store->commit(c.findings(faults)));
   const NodeRecord node = c.node();
   REQUIRE(node.faults.size() == kMaxStoredFaults);
   CHECK(node.faults[0].entry == 0);
@@ -167,7 +167,7 @@ TEST_CASE("commit: a reboot begins a boot whose log is not proven yet") {
 
 TEST_CASE("commit: a node that is not there changes nothing") {
   StoreCase c;
-  AttemptRecord attempt = c.guilty({unknown_file(3)});
+  AttemptRecord attempt = c.findings({unknown_file(3)});
   attempt.node = NodeId{77};
   CHECK(c.store->commit(attempt).error().id == FaultId::kNotFound);
   CHECK(c.store->set_standing(NodeId{77}, {}, kNow).error().id == FaultId::kNotFound);
@@ -189,6 +189,65 @@ TEST_CASE("nodes: a row that no version wrote is refused, whatever is wrong with
     REQUIRE_FALSE(nodes);
     CHECK(nodes.error().id == FaultId::kStoreFailed);
   }
+}
+
+TEST_CASE("Store: what a node has booted is kept whole, and a later boot takes its place") {
+  StoreCase one;
+  CHECK(one.store->boot(one.node_id).error().id == FaultId::kNotFound);
+  AttemptRecord attempt = one.attempt(NodeState::kTrusted);
+  const Digest sha1 = Digest::filled(HashAlg::kSha1, 1);
+  const Digest sha256 = Digest::filled(HashAlg::kSha256, 2);
+  attempt.boot = BootFacts{
+      .pcrs = {{{HashAlg::kSha256, PcrIndex::of<0>()}, sha256}},
+      .has_log = true,
+      .secure_boot = false,
+      .variables = {{.name = "db", .digest = sha256}, {.name = "db", .digest = sha256}},
+      .applications = {{.pcr = PcrIndex::of<4>(), .digests = {sha256, sha1}, .label = "a\x1b"}},
+      .files = {{.pcr = PcrIndex::of<9>(), .digests = {}, .label = ""}},
+      .command_lines = {"ro \xff", "quiet"},
+      .unlisted = 3};
+  REQUIRE(one.store->commit(attempt));
+  one.reopen();
+  const auto got = one.store->boot(one.node_id);
+  REQUIRE(got);
+  const BootFacts& want = *attempt.boot;
+  CHECK(got->seen_at == attempt.at);
+  CHECK(got->facts.pcrs == want.pcrs);
+  CHECK(one.node().boot_pcrs == want.pcrs);
+  CHECK(got->facts.has_log);
+  CHECK(got->facts.secure_boot == false);
+  CHECK(got->facts.variables.size() == 2);
+  CHECK(got->facts.applications.at(0).digests == want.applications[0].digests);
+  CHECK(got->facts.applications.at(0).label == want.applications[0].label);
+  CHECK(got->facts.files.at(0).digests.empty());
+  CHECK(got->facts.command_lines == want.command_lines);
+  CHECK(got->facts.unlisted == 3);
+  attempt.boot = BootFacts{};
+  REQUIRE(one.store->commit(attempt));
+  CHECK_FALSE(one.store->boot(one.node_id)->facts.has_log);
+  CHECK(one.store->boot(one.node_id)->facts.command_lines.empty());
+}
+
+TEST_CASE("Store: how often a boot has loaded its IMA policy survives a restart") {
+  StoreCase one;
+  AttemptRecord attempt = one.attempt(NodeState::kTrusted);
+  attempt.checkpoint->policy_loads = 2;
+  REQUIRE(one.store->commit(attempt));
+  one.reopen();
+  CHECK(one.node().checkpoint.policy_loads == 2);
+}
+
+TEST_CASE("Store: a fault that only warns is kept as one") {
+  StoreCase one;
+  Fault warns = unknown_file(1);
+  warns.severity = Severity::kWarning;
+  REQUIRE(one.store->commit(one.findings({warns, unknown_file(2)})));
+  one.reopen();
+  const auto kept = one.store->violations({});
+  REQUIRE(kept);
+  CHECK(severity_of(kept->at(0).fault) == Severity::kCritical);
+  CHECK(severity_of(kept->at(1).fault) == Severity::kWarning);
+  CHECK(severity_of(one.node().faults.at(0)) == Severity::kWarning);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ std::vector<std::string> types(const std::vector<OutboxRecord>& records) {
 
 // Fills the node's part of the outbox: the change of state and 999 violations.
 void fill(StoreCase& c) {
-  REQUIRE(c.store->commit(c.guilty(unknown_files(0, kMaxQueuedPerNode - 1))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(0, kMaxQueuedPerNode - 1))));
   REQUIRE(c.due().size() == kMaxQueuedPerNode);
 }
 
@@ -46,7 +46,7 @@ OutboxRecord only_summary(StoreCase& c, Instant now = later(0)) {
 
 TEST_CASE("commit: a new violation and a new state are queued for each sink, and survive") {
   StoreCase c({"a", "b"});
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
   c.reopen();
   for (const std::string sink : {"a", "b"}) {
     const auto due = c.due(sink);
@@ -63,7 +63,7 @@ TEST_CASE("commit: a new violation and a new state are queued for each sink, and
 
 TEST_CASE("commit: every message has an id of its own") {
   StoreCase c({"a", "b"});
-  REQUIRE(c.store->commit(c.guilty(unknown_files(0, 20))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(0, 20))));
   std::set<std::string> ids;
   for (const std::string sink : {"a", "b"}) {
     for (const OutboxRecord& record : c.due(sink)) ids.insert(record.message_id);
@@ -73,8 +73,8 @@ TEST_CASE("commit: every message has an id of its own") {
 
 TEST_CASE("commit: what is known already is not announced again") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
   REQUIRE(c.store->commit(c.attempt(NodeState::kCompromised)));
   CHECK(c.due().size() == 2);
 }
@@ -96,14 +96,14 @@ TEST_CASE("set_standing: a change of state is announced, anything else is not") 
 
 TEST_CASE("acknowledge: the change of state is announced") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
   REQUIRE(c.store->acknowledge(c.node_id, {.state = NodeState::kUnknown, .since = kNow}, "", kNow));
   CHECK(json::parse(c.due().back().payload)["data"]["to"] == "unknown");
 }
 
 TEST_CASE("due_notifications: only what is due, the longest due first, no more than asked for") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty(unknown_files(0, 3))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(0, 3))));
   CHECK(c.due("hook", kNow - std::chrono::milliseconds(1)).empty());
   CHECK(c.due("other").empty());
   const auto first = c.due();
@@ -156,8 +156,8 @@ TEST_CASE("queued_notifications: a sink that is configured no more is left alone
 TEST_CASE("commit: over the bound of a node, violations are counted in one summary") {
   StoreCase c;
   fill(c);
-  REQUIRE(c.store->commit(c.guilty(unknown_files(2000, 3))));
-  AttemptRecord more = c.guilty(unknown_files(3000, 4));
+  REQUIRE(c.store->commit(c.findings(unknown_files(2000, 3))));
+  AttemptRecord more = c.findings(unknown_files(3000, 4));
   more.at = later(1);
   REQUIRE(c.store->commit(more));
   REQUIRE(c.store->set_standing(c.node_id, {.state = NodeState::kStale, .since = kNow}, later(2)));
@@ -175,10 +175,10 @@ TEST_CASE("commit: over the bound of a node, violations are counted in one summa
 TEST_CASE("commit: a summary that changes is a new message, which waits as long as the old one") {
   StoreCase c;
   fill(c);
-  REQUIRE(c.store->commit(c.guilty(unknown_files(2000, 1))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(2000, 1))));
   const OutboxRecord on_its_way = only_summary(c);
   REQUIRE(c.store->notification_failed(on_its_way.id, later(60), "no answer"));
-  REQUIRE(c.store->commit(c.guilty(unknown_files(3000, 1))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(3000, 1))));
   const OutboxRecord changed = only_summary(c, later(60));
   CHECK(changed.message_id != on_its_way.message_id);
   CHECK(changed.attempts == 1);
@@ -192,7 +192,7 @@ TEST_CASE("commit: one node's flood takes no other node's room") {
   StoreCase c;
   const auto other = c.store->enrol_node("n2", testing::FakeTpm().ak(), kNow);
   fill(c);
-  AttemptRecord theirs = c.guilty(unknown_files(0, 1));
+  AttemptRecord theirs = c.findings(unknown_files(0, 1));
   theirs.node = other->id;
   REQUIRE(c.store->commit(theirs));
   CHECK(c.store->queued_notifications() == kMaxQueuedPerNode + 2);
@@ -200,7 +200,7 @@ TEST_CASE("commit: one node's flood takes no other node's room") {
 
 TEST_CASE("commit: violations that a verdict only counts are announced by number") {
   StoreCase c;
-  AttemptRecord attempt = c.guilty({unknown_file(5)});
+  AttemptRecord attempt = c.findings({unknown_file(5)});
   attempt.faults_total = 41;
   CHECK(c.store->commit(attempt) == 41);
   CHECK(json::parse(only_summary(c).payload)["data"]["violations"] == 40);

@@ -33,12 +33,12 @@ AttemptRecord StoreCase::attempt(NodeState state) const {
           .clock = TpmClock{.clock_ms = 1, .reset_count = 1}};
 }
 
-AttemptRecord StoreCase::guilty(std::vector<Fault> faults) const {
+AttemptRecord StoreCase::findings(std::vector<Fault> faults) const {
   AttemptRecord out = attempt(NodeState::kCompromised);
   out.standing.has_open_violations = true;
   out.faults_total = faults.size();
   out.faults = std::move(faults);
-  out.guilty = true;
+  out.findings = true;
   return out;
 }
 

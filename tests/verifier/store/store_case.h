@@ -29,7 +29,7 @@ class StoreCase {
   // The default attempt: at kNow, proven, nothing wrong.
   AttemptRecord attempt(NodeState state) const;
   // One that found `faults`, of a node that is compromised by them.
-  AttemptRecord guilty(std::vector<Fault> faults) const;
+  AttemptRecord findings(std::vector<Fault> faults) const;
 
   NodeRecord node();
   std::vector<OutboxRecord> due(const std::string& sink = "hook", Instant now = later(0));

@@ -37,7 +37,7 @@ TEST_CASE("commit: an attempt whose last part fails leaves no trace of its first
   REQUIRE(c.store->commit(c.attempt(NodeState::kTrusted)));
   c.edit("CREATE TRIGGER no_room BEFORE INSERT ON outbox BEGIN SELECT raise(ABORT, 'no'); END");
   c.reopen();
-  const auto failed = c.store->commit(c.guilty({unknown_file(9)}));
+  const auto failed = c.store->commit(c.findings({unknown_file(9)}));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().id == FaultId::kStoreFailed);
   CHECK(c.node().standing.state == NodeState::kTrusted);
@@ -45,7 +45,7 @@ TEST_CASE("commit: an attempt whose last part fails leaves no trace of its first
   CHECK(c.store->violations({})->empty());
   c.edit("DROP TRIGGER no_room");
   c.reopen();
-  CHECK(c.store->commit(c.guilty({unknown_file(9)})) == 1);
+  CHECK(c.store->commit(c.findings({unknown_file(9)})) == 1);
 }
 
 TEST_CASE("commit: many threads at once lose nothing") {
@@ -55,7 +55,7 @@ TEST_CASE("commit: many threads at once lose nothing") {
     for (std::uint64_t t = 0; t < 8; ++t) {
       threads.emplace_back([&c, t] {
         for (std::uint64_t i = 0; i < 20; ++i) {
-          static_cast<void>(c.store->commit(c.guilty({unknown_file(t * 100 + i)})));
+          static_cast<void>(c.store->commit(c.findings({unknown_file(t * 100 + i)})));
         }
       });
     }

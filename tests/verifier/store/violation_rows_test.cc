@@ -28,7 +28,7 @@ std::vector<Fault> unknown_files(std::uint64_t first, std::uint64_t count) {
 TEST_CASE("commit: faults of a guilty node are open violations after a restart") {
   StoreCase c;
   const Fault fault = unknown_file(5, std::string("/a\0\xff\n'", 6));
-  CHECK(c.store->commit(c.guilty({fault, unknown_file(6)})) == 2);
+  CHECK(c.store->commit(c.findings({fault, unknown_file(6)})) == 2);
   c.reopen();
   const auto violations = listed(c);
   REQUIRE(violations.size() == 2);
@@ -45,8 +45,8 @@ TEST_CASE("commit: faults of a guilty node are open violations after a restart")
 
 TEST_CASE("commit: faults of a node that is not guilty are no violations") {
   StoreCase c;
-  AttemptRecord attempt = c.guilty({unknown_file(5)});
-  attempt.guilty = false;
+  AttemptRecord attempt = c.findings({unknown_file(5)});
+  attempt.findings = false;
   CHECK(c.store->commit(attempt) == 0);
   CHECK(listed(c).empty());
 }
@@ -54,16 +54,16 @@ TEST_CASE("commit: faults of a node that is not guilty are no violations") {
 TEST_CASE("commit: a violation that is open already is not written again") {
   StoreCase c;
   const Fault no_entry{.id = FaultId::kImaPcrMismatch, .detail = "first"};
-  CHECK(c.store->commit(c.guilty({unknown_file(5), no_entry})) == 2);
+  CHECK(c.store->commit(c.findings({unknown_file(5), no_entry})) == 2);
   Fault reworded = no_entry;
   reworded.detail = "second";
-  CHECK(c.store->commit(c.guilty({unknown_file(5, "/other"), reworded, unknown_file(6)})) == 1);
+  CHECK(c.store->commit(c.findings({unknown_file(5, "/other"), reworded, unknown_file(6)})) == 1);
   CHECK(listed(c).size() == 3);
 }
 
 TEST_CASE("acknowledge: closes what is open, keeps the reason, and lets it be found anew") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5), unknown_file(6)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5), unknown_file(6)})));
   const Standing after{.state = NodeState::kUnknown, .since = later(9)};
   CHECK(c.store->acknowledge(c.node_id, after, "known tool", later(9)) == 2);
   c.reopen();
@@ -77,13 +77,13 @@ TEST_CASE("acknowledge: closes what is open, keeps the reason, and lets it be fo
   CHECK(violation.acknowledgement == "known tool");
   CHECK(c.store->acknowledge(c.node_id, after, "again", later(10)) == 0);
   CHECK(listed(c).front().acknowledgement == "known tool");
-  CHECK(c.store->commit(c.guilty({unknown_file(5)})) == 1);
+  CHECK(c.store->commit(c.findings({unknown_file(5)})) == 1);
 }
 
 TEST_CASE("commit: a reboot closes violations of earlier boots, and its own stay open") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
-  AttemptRecord reboot = c.guilty({unknown_file(5)});
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
+  AttemptRecord reboot = c.findings({unknown_file(5)});
   reboot.rebooted = true;
   reboot.at = later(60);
   CHECK(c.store->commit(reboot) == 1);
@@ -101,8 +101,8 @@ TEST_CASE("commit: another node's violations are its own") {
   StoreCase c;
   const auto other = c.store->enrol_node("n2", testing::FakeTpm().ak(), kNow);
   REQUIRE(other);
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
-  AttemptRecord second = c.guilty({unknown_file(5)});
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
+  AttemptRecord second = c.findings({unknown_file(5)});
   second.node = other->id;
   CHECK(c.store->commit(second) == 1);
   CHECK(c.store->acknowledge(other->id, {}, "", kNow) == 1);
@@ -112,8 +112,8 @@ TEST_CASE("commit: another node's violations are its own") {
 TEST_CASE("violations: the newest first, by node, by page, and open ones only") {
   StoreCase c;
   const auto other = c.store->enrol_node("n2", testing::FakeTpm().ak(), kNow);
-  REQUIRE(c.store->commit(c.guilty(unknown_files(0, 3))));
-  AttemptRecord theirs = c.guilty(unknown_files(0, 2));
+  REQUIRE(c.store->commit(c.findings(unknown_files(0, 3))));
+  AttemptRecord theirs = c.findings(unknown_files(0, 2));
   theirs.node = other->id;
   REQUIRE(c.store->commit(theirs));
   REQUIRE(c.store->acknowledge(other->id, {}, "", kNow));
@@ -139,13 +139,13 @@ TEST_CASE("violations: a node or number that is not there is not found") {
 
 TEST_CASE("violations: one answer has a bound, whatever was asked for") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty(unknown_files(0, 1100))));
+  REQUIRE(c.store->commit(c.findings(unknown_files(0, 1100))));
   CHECK(listed(c, {.limit = 1'000'000}).size() == kMaxViolationsListed);
 }
 
 TEST_CASE("violations: a status that no version wrote is refused") {
   StoreCase c;
-  REQUIRE(c.store->commit(c.guilty({unknown_file(5)})));
+  REQUIRE(c.store->commit(c.findings({unknown_file(5)})));
   c.edit("PRAGMA ignore_check_constraints = ON; UPDATE violations SET status = 'gone'");
   c.reopen();
   const auto violations = c.store->violations({});
@@ -156,7 +156,7 @@ TEST_CASE("violations: a status that no version wrote is refused") {
 TEST_CASE("open_violations_by_fault: counts open ones by id") {
   StoreCase c;
   REQUIRE(c.store->commit(
-      c.guilty({unknown_file(1), unknown_file(2), {.id = FaultId::kImaViolation, .entry = 3}})));
+      c.findings({unknown_file(1), unknown_file(2), {.id = FaultId::kImaViolation, .entry = 3}})));
   const auto counts = c.store->open_violations_by_fault();
   REQUIRE(counts);
   REQUIRE(counts->size() == 2);
@@ -169,10 +169,10 @@ TEST_CASE("open_violations_by_fault: counts open ones by id") {
 TEST_CASE("commit: over the bound violations are counted, not listed, and never lost silently") {
   StoreCase c;
   for (std::uint64_t i = 0; i < kMaxOpenViolations; i += 1000) {
-    CHECK(c.store->commit(c.guilty(unknown_files(i, 1000))) == 1000);
+    CHECK(c.store->commit(c.findings(unknown_files(i, 1000))) == 1000);
   }
   // One is open already, two are new.
-  CHECK(c.store->commit(c.guilty(unknown_files(kMaxOpenViolations - 1, 3))) == 2);
+  CHECK(c.store->commit(c.findings(unknown_files(kMaxOpenViolations - 1, 3))) == 2);
   c.reopen();
   CHECK(c.node().open_violations == kMaxOpenViolations + 2);
   CHECK(listed(c, {.limit = 1}).front().fault.entry == kMaxOpenViolations - 1);

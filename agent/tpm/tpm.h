@@ -1,12 +1,20 @@
-// The node's TPM: the attestation key and quotes. tpm.cc is the only includer of ESYS.
+// The node's TPM: who it is, the attestation key, and quotes. This room is the only one with ESYS.
 #pragma once
 
 #include "agent/config.h"
 #include "core/challenge.h"
+#include "core/enrolment/credential.h"
 #include "core/result.h"
 #include "core/tpm_quote.h"
 
 namespace assay::agent {
+
+// What a TPM can show of where it comes from.
+struct TpmIdentity {
+  Bytes ek_public;       // TPM2B_PUBLIC
+  Bytes ek_certificate;  // as NV has it, with whatever stands around it; empty: there is none
+  std::vector<Bytes> ek_chain;  // DER, at most 16
+};
 
 // The attestation key (AK) is a primary key of the endorsement hierarchy, made persistent. The
 // hierarchy's own seed makes it, so the same TPM makes the same key again, and the counters in its
@@ -33,6 +41,18 @@ class Tpm {
   // TPM2B_PUBLIC as the TPM marshals it; parse_ak_public() accepts it.
   const Bytes& ak_public() const { return ak_public_; }
 
+  // The PCR banks that the TPM keeps, of those that we know; as at open().
+  const std::vector<HashAlg>& banks() const { return banks_; }
+
+  // The endorsement key that `settings.ek` names, or else the first that has a certificate: made for
+  // the moment, which takes some TPMs half a minute. Fails with those of open().
+  Result<TpmIdentity> identity() const;
+
+  // What is in a credential for identity()'s key and the AK. Fails with those of open(), and
+  //   kRequestInvalid  it does not unmarshal
+  //   kTpmFailed       it is for other keys
+  Result<Bytes> activate(const Credential& credential) const;
+
   // Has the TPM sign `selection` and `nonce`, and reads the values that it signed. The kernel may
   // extend a PCR between the two: then the quote is taken anew, a bounded number of times.
   //
@@ -42,11 +62,17 @@ class Tpm {
   Result<UntrustedQuote> quote(const Nonce& nonce, const PcrSelection& selection) const;
 
  private:
-  Tpm(TpmSettings settings, Bytes ak_public)
-      : settings_(std::move(settings)), ak_public_(std::move(ak_public)) {}
+  Tpm(TpmSettings settings, Bytes ak_public, std::vector<HashAlg> banks)
+      : settings_(std::move(settings)),
+        ak_public_(std::move(ak_public)),
+        banks_(std::move(banks)) {}
+
+  // Whether `encoded` is the AK that we have told the verifier of.
+  Status check_same(const Bytes& encoded) const;
 
   TpmSettings settings_;
   Bytes ak_public_;
+  std::vector<HashAlg> banks_;
 };
 
 }  // namespace assay::agent

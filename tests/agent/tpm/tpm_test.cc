@@ -1,4 +1,4 @@
-#include "agent/tpm.h"
+#include "agent/tpm/tpm.h"
 
 #include <doctest/doctest.h>
 #include <tss2/tss2_mu.h>
@@ -144,8 +144,13 @@ TEST_CASE("Tpm::open: a missing TPM is named, with what to do") {
 
 TEST_CASE("Tpm::quote: verify_quote accepts it, for each kind of key") {
   const Swtpm swtpm;
-  for (const AkSettings& settings : {kEcc, AkSettings{AkAlgorithm::kRsa2048, 0x81010a56}}) {
-    const Tpm tpm = opened(swtpm.tcti(), settings);
+  std::uint32_t handle = 0x81010a60;
+  for (const AkAlgorithm algorithm :
+       {AkAlgorithm::kEccP256, AkAlgorithm::kEccP384, AkAlgorithm::kRsa2048,
+        AkAlgorithm::kRsa2048Pss, AkAlgorithm::kRsa3072}) {
+    CAPTURE(static_cast<int>(algorithm));
+    const Tpm tpm = opened(swtpm.tcti(), {algorithm, handle++});
+    CHECK(check_enrollable(ak_of(tpm)).has_value());
     const auto quoted = verified(tpm, nonce(1), default_selection(HashAlg::kSha256));
     CHECK(*quoted.find({HashAlg::kSha256, kImaPcr}) == Digest::zero(HashAlg::kSha256));
   }
@@ -245,6 +250,64 @@ TEST_CASE("Tpm::quote: another TPM in place of the one that was opened is refuse
   REQUIRE_FALSE(quote.has_value());
   CHECK(quote.error().id == FaultId::kTpmFailed);
   CHECK(quote.error().detail.find("enrol the node again") != std::string::npos);
+}
+
+TEST_CASE("Tpm::banks: those that the TPM keeps") {
+  const Swtpm swtpm;
+  CHECK(opened(swtpm.tcti()).banks() ==
+        std::vector{HashAlg::kSha1, HashAlg::kSha256, HashAlg::kSha384, HashAlg::kSha512});
+}
+
+TEST_CASE("Tpm::activate: a credential for this TPM's two keys is opened, for each kind of EK") {
+  const Swtpm swtpm;
+  for (const EkChoice choice :
+       {EkChoice::kRsa2048Low, EkChoice::kEccP256Low, EkChoice::kRsa2048, EkChoice::kEccP256,
+        EkChoice::kEccP384, EkChoice::kEccP521, EkChoice::kRsa3072}) {
+    CAPTURE(static_cast<int>(choice));
+    const auto tpm = Tpm::open({.tcti = swtpm.tcti(), .ek = choice});
+    REQUIRE(tpm.has_value());
+    const auto identity = tpm->identity();
+    REQUIRE_MESSAGE(identity.has_value(), format_fault(identity.error()));
+    CHECK(identity->ek_certificate.empty());
+    const auto ek = parse_ek_public(identity->ek_public);
+    REQUIRE_MESSAGE(ek.has_value(), format_fault(ek.error()));
+    CredentialSecret secret{};
+    secret.fill(7);
+    const auto credential = make_credential(*ek, ak_of(*tpm).name(), secret);
+    REQUIRE(credential.has_value());
+    const auto opened = tpm->activate(*credential);
+    REQUIRE_MESSAGE(opened.has_value(), format_fault(opened.error()));
+    CHECK(equal_secrets(*opened, secret));
+
+    Bytes other = ak_of(*tpm).name();
+    other.back() ^= 1;
+    const auto misnamed = make_credential(*ek, other, secret);
+    CHECK(tpm->activate(*misnamed).error().id == FaultId::kTpmFailed);
+    CHECK(tpm->activate({.id_object = {1}, .encrypted_secret = {}}).error().id ==
+          FaultId::kRequestInvalid);
+    CHECK(swtpm.transient_objects() == 0);
+  }
+}
+
+TEST_CASE("Tpm::identity: the first key that has a certificate, and the chain, cut anew") {
+  const Swtpm swtpm;
+  const Tpm tpm = opened(swtpm.tcti());
+  const Bytes bare = tpm.identity()->ek_public;  // RSA of the low range
+  const Bytes chain = {0x30, 1, 9, 0x30, 2, 8, 8};
+  swtpm.write_nv(0x01c00100, ByteView(chain).first(4));
+  swtpm.write_nv(0x01c00101, ByteView(chain).subspan(4));
+  swtpm.write_nv(0x01c00016, Bytes(1500, 3));
+  const auto found = tpm.identity();
+  REQUIRE(found.has_value());
+  CHECK(found->ek_certificate == Bytes(1500, 3));
+  CHECK(found->ek_public != bare);
+  CHECK(found->ek_chain == std::vector<Bytes>{{0x30, 1, 9}, {0x30, 2, 8, 8}});
+  swtpm.write_nv(0x01c00002, Bytes{1, 2});
+  CHECK(tpm.identity()->ek_certificate == Bytes{1, 2});
+  CHECK(tpm.identity()->ek_public == bare);
+  // What the TPM's maker has put beside the certificate makes another key.
+  swtpm.write_nv(0x01c00003, Bytes(256, 5));
+  CHECK(tpm.identity()->ek_public != bare);
 }
 
 }  // namespace
