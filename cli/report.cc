@@ -5,6 +5,7 @@
 
 #include "cli/fault_row.h"
 #include "cli/table.h"
+#include "core/verdict.h"
 
 namespace assay {
 namespace {
@@ -127,7 +128,7 @@ BundleVerdict bundle_verdict(const Appraisal& appraisal) {
     if (appraisal.faults.has(bad)) return BundleVerdict::kInvalid;
   }
   if (!appraisal.log) return BundleVerdict::kInvalid;
-  return appraisal.faults.empty() ? BundleVerdict::kTrusted : BundleVerdict::kCompromised;
+  return is_guilty(appraisal) ? BundleVerdict::kCompromised : BundleVerdict::kTrusted;
 }
 
 Exit exit_for(BundleVerdict verdict) {

@@ -39,12 +39,29 @@ bool is_policy_load(const ImaEntry& entry, const LogExpectation& expected) {
 }
 
 void judge_policy_load(const ImaEntry& entry, const ImaPolicyRule& rule, LogAppraisal& out) {
-  ++out.policy_loads;
-  if (out.policy_loads > 1) {
+  if (out.ima_policy == ImaPolicyState::kNotJudged) return;
+  if (out.ima_policy == ImaPolicyState::kLoaded) {
     out.faults.add(about(FaultId::kImaPolicyRepeated, entry));
   } else if (entry.index >= rule.within_entries) {
     out.faults.add(enforced(about(FaultId::kImaPolicyLate, entry), rule));
   }
+  out.ima_policy = ImaPolicyState::kLoaded;
+}
+
+// Before the entries of `log` are judged.
+ImaPolicyState policy_state(const AttestedImaLog& log, const LogExpectation& expected) {
+  if (expected.ima_policy == nullptr) return ImaPolicyState::kNotJudged;
+  return log.first_entry() == 0 ? ImaPolicyState::kAwaited : expected.ima_policy_before;
+}
+
+// After them.
+void miss_policy(const AttestedImaLog& log, const LogExpectation& expected, LogAppraisal& out) {
+  if (out.ima_policy != ImaPolicyState::kAwaited) return;
+  const bool in_time = expected.grace == ImaPolicyGrace::kFirstEvidence && log.first_entry() == 0 &&
+                       log.next().entries < expected.ima_policy->within_entries;
+  if (in_time) return;
+  out.faults.add(enforced({.id = FaultId::kImaPolicyMissing}, *expected.ima_policy));
+  out.ima_policy = ImaPolicyState::kMissing;
 }
 
 }  // namespace
@@ -56,7 +73,7 @@ bool FaultList::has(FaultClass wanted) const {
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
                       const LogExpectation& expected) {
   LogAppraisal out;
-  out.policy_loads = expected.policy_loads;
+  out.ima_policy = policy_state(log, expected);
   for (ImaLogReader entries = log.entries(); !entries.at_end();) {
     const Result<ImaEntry> entry = entries.next();
     ASSAY_CHECK(entry.has_value());
@@ -75,9 +92,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
     if (expected.golden == nullptr) continue;
     if (auto fault = judge(*entry, *expected.golden)) out.faults.add(*std::move(fault));
   }
-  if (expected.ima_policy != nullptr && out.policy_loads == 0) {
-    out.faults.add(enforced({.id = FaultId::kImaPolicyMissing}, *expected.ima_policy));
-  }
+  miss_policy(log, expected, out);
   return out;
 }
 

@@ -40,15 +40,19 @@ struct LogAppraisal {
   // Whether the boot_aggregate entries equal what the quoted PCRs give; nothing when the log has
   // none in this part, or the quote does not cover the PCRs that it takes.
   std::optional<bool> boot_aggregate_ok;
-  std::uint64_t policy_loads = 0;  // in this boot so far
+  ImaPolicyState ima_policy = ImaPolicyState::kNotJudged;  // after this part of the log
 };
+
+// Whether a boot's first evidence may be without its IMA policy: more will come.
+enum class ImaPolicyGrace : std::uint8_t { kNone, kFirstEvidence };
 
 // What a log is judged by. Borrowed for the call.
 struct LogExpectation {
   const GoldenSnapshot* golden = nullptr;     // null: files are not judged
   const ImaPolicyRule* ima_policy = nullptr;  // null: which IMA policy is loaded is not judged
-  std::uint64_t policy_loads = 0;             // before this part of the log, in the same boot
-  std::chrono::sys_days today = {};           // for values that are accepted until a day
+  ImaPolicyGrace grace = ImaPolicyGrace::kNone;
+  ImaPolicyState ima_policy_before = ImaPolicyState::kNotJudged;  // this part, in the same boot
+  std::chrono::sys_days today = {};  // for values that are accepted until a day
 };
 
 // Judges every entry of `log`; there is no entry that is skipped. An entry is accepted when it is
@@ -58,11 +62,13 @@ struct LogExpectation {
 // Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnsupportedDigest,
 // kImaUnknownDigest. The first entry of a boot that is no boot_aggregate is kBootAggregateMissing.
 //
-// With an `ima_policy`, the boot's log has to show one: kImaPolicyMissing when no proven entry so far
-// does, kImaPolicyLate when the first comes after `within_entries` others, and kImaPolicyRepeated, which
-// only warns, for each further one (any file with the policy's content counts, as the log does not say
-// why a file was read). It is judged from the first evidence on: the agent is started by what loads
-// policies, so that a log without one is not early but unattested.
+// With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
+// entries were judged without a rule is not judged by it. Each of these is reported once in a boot:
+//   kImaPolicyMissing   no proven entry loads it, and there are `within_entries` of them, or this is not
+//                       the boot's first evidence (without grace: at once)
+//   kImaPolicyLate      the first that loads it comes after `within_entries` others
+// and kImaPolicyRepeated, which only warns, for each further entry that has a policy's content: the log
+// does not say why a file was read.
 //
 // Total and pure.
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,

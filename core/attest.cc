@@ -74,7 +74,8 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
   LogAppraisal judged = appraise(log, quoted,
                                  {.golden = expected.golden,
                                   .ima_policy = expected.ima_policy,
-                                  .policy_loads = expected.from.policy_loads,
+                                  .grace = expected.ima_policy_grace,
+                                  .ima_policy_before = expected.from.ima_policy,
                                   .today = expected.today});
   LogFacts facts{.proven = log.size(),
                  .tail = log.tail_entries(),
@@ -82,7 +83,7 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
   count_records(evidence.ima_log, facts);
   out.log = std::move(facts);
   out.next = log.next();
-  out.next->policy_loads = judged.policy_loads;
+  out.next->ima_policy = judged.ima_policy;
   out.faults = std::move(judged.faults);
   if (out.boot && expected.boot_policy != nullptr) {
     for (Fault& fault : appraise_boot(*out.boot, *expected.boot_policy, expected.today)) {

@@ -142,7 +142,7 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kImaPolicyLate, "ima.policy_late", kViolation, kCritical,                                     \
     "the golden IMA policy was loaded after more entries than the policy allows")                 \
   X(kImaPolicyRepeated, "ima.policy_repeated", kViolation, kWarning,                              \
-    "a file with the content of the IMA policy was measured again in this boot")                                       \
+    "a file with the content of the IMA policy was measured again in this boot")                  \
   X(kBootMalformed, "boot.malformed", kInvalid, kCritical,                                        \
     "the firmware event log is cut short or breaks its format")                                   \
   X(kBootEventDigestMismatch, "boot.event_digest_mismatch", kTampering, kCritical,                \

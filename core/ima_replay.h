@@ -8,12 +8,20 @@
 
 namespace assay {
 
+// What the log of a boot has shown of its IMA policy so far.
+enum class ImaPolicyState : std::uint8_t {
+  kNotJudged,  // there was no rule when the boot's first entries were judged
+  kAwaited,    // none was loaded yet, and there is time
+  kMissing,    // none was loaded, and that was reported
+  kLoaded,
+};
+
 // How far a boot's log has been proven. A fresh one stands before the first entry of a boot.
 struct LogCheckpoint {
   std::uint64_t entries = 0;  // proven entries
   std::uint64_t bytes = 0;    // their size in the log
   PcrValues running = {};     // what they extend the PCRs to; a PCR not in here is still zero
-  std::uint64_t policy_loads = 0;  // how many of them load a golden IMA policy: appraise() counts
+  ImaPolicyState ima_policy = ImaPolicyState::kNotJudged;  // what appraise() made of them
 };
 
 // Log entries whose digests lead to the PCRs that a TPM signed. Only replay_ima_log() makes one.

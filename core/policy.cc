@@ -8,9 +8,8 @@ namespace {
 bool is_member(const NodeClass& node_class, std::string_view node) {
   if (node_class.nodes.empty() && node_class.node_prefixes.empty()) return true;
   return node_class.nodes.contains(node) ||
-         std::ranges::any_of(node_class.node_prefixes, [&](const std::string& prefix) {
-           return node.starts_with(prefix);
-         });
+         std::ranges::any_of(node_class.node_prefixes,
+                             [&](const std::string& prefix) { return node.starts_with(prefix); });
 }
 
 }  // namespace

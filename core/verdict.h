@@ -25,7 +25,8 @@ struct Standing {
   NodeState state = NodeState::kUnknown;
   Instant since{};                         // when `state` began
   std::optional<Instant> last_verified{};  // when evidence was last proven
-  bool has_open_violations = false;  // critical ones of this boot, not acknowledged: keep it compromised
+  bool has_open_violations =
+      false;  // critical ones of this boot, not acknowledged: keep it compromised
 };
 
 // Whether an appraisal shows something that must not be: a critical fault of authentic evidence, or

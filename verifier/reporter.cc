@@ -10,11 +10,8 @@ namespace {
 constexpr std::size_t kMaxLoggedFaults = 20;  // of one verdict
 
 AttestationResult result_of(const Appraisal& appraisal) {
-  if (appraisal.log) {
-    return appraisal.faults.empty() ? AttestationResult::kTrusted : AttestationResult::kCompromised;
-  }
-  return appraisal.faults.has(FaultClass::kTampering) ? AttestationResult::kCompromised
-                                                      : AttestationResult::kInvalid;
+  if (is_guilty(appraisal)) return AttestationResult::kCompromised;
+  return appraisal.log ? AttestationResult::kTrusted : AttestationResult::kInvalid;
 }
 
 }  // namespace

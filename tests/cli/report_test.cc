@@ -39,13 +39,16 @@ constexpr FaultId kEveryFault[] = {
 
 }  // namespace
 
-TEST_CASE("bundle_verdict: only violations leave evidence authentic") {
+TEST_CASE(
+    "bundle_verdict: only violations leave evidence authentic, and warnings leave it trusted") {
   CHECK(bundle_verdict(proven()) == BundleVerdict::kTrusted);
   for (const FaultId id : kEveryFault) {
     CAPTURE(fault_name(id));
-    CHECK(verdict_with(id) == (fault_class(id) == FaultClass::kViolation
-                                   ? BundleVerdict::kCompromised
-                                   : BundleVerdict::kInvalid));
+    const BundleVerdict as_violation = fault_severity(id) == Severity::kCritical
+                                           ? BundleVerdict::kCompromised
+                                           : BundleVerdict::kTrusted;
+    CHECK(verdict_with(id) ==
+          (fault_class(id) == FaultClass::kViolation ? as_violation : BundleVerdict::kInvalid));
   }
 }
 

@@ -278,7 +278,8 @@ ImaPolicyRule policy_rule(Enforcement enforce = Enforcement::kFail) {
 }
 
 Appraisal attest_with(Node& node, const ImaPolicyRule& rule, const LogCheckpoint& from = {},
-                      std::chrono::sys_days today = kToday) {
+                      std::chrono::sys_days today = kToday,
+                      ImaPolicyGrace grace = ImaPolicyGrace::kNone) {
   node.tpm.set(node.log.pcrs());
   const UntrustedQuote quote = node.tpm.quote(kNonce);
   const AkPublic ak = node.tpm.ak();
@@ -288,6 +289,7 @@ Appraisal attest_with(Node& node, const ImaPolicyRule& rule, const LogCheckpoint
                  .from = from,
                  .golden = &node.golden,
                  .ima_policy = &rule,
+                 .ima_policy_grace = grace,
                  .today = today});
 }
 
@@ -300,7 +302,7 @@ TEST_CASE(
   node.log.file("/etc/ima/ima-policy", digest_of("policy"));
   const Appraisal early = attest_with(node, policy_rule());
   CHECK(names(early.faults) == Names{});
-  CHECK(early.next->policy_loads == 1);
+  CHECK(early.next->ima_policy == ImaPolicyState::kLoaded);
   CHECK(names(attest_with(node, policy_rule(), {}, kToday + std::chrono::days(1)).faults) ==
         Names{"ima.unknown_digest", "ima.policy_missing"});
 
@@ -311,6 +313,39 @@ TEST_CASE(
   const Appraisal again = attest_with(node, policy_rule(), *early.next);
   CHECK(names(again.faults) == Names{"ima.policy_repeated"});
   CHECK(again.faults.worst() == Severity::kWarning);
+}
+
+TEST_CASE("attest: a boot's first evidence may be without its IMA policy, and is told of once") {
+  Node node;
+  const ImaPolicyRule rule = policy_rule();
+  const auto next = [&](const LogCheckpoint& from) {
+    return attest_with(node, rule, from, kToday, ImaPolicyGrace::kFirstEvidence);
+  };
+  const Appraisal first = next({});
+  CHECK(names(first.faults) == Names{});
+  CHECK(first.next->ima_policy == ImaPolicyState::kAwaited);
+  const Appraisal second = next(*first.next);  // nothing new: it stays away
+  CHECK(names(second.faults) == Names{"ima.policy_missing"});
+  CHECK(names(next(*second.next).faults) == Names{});
+  node.log.file("/bin/good", digest_of("good"));
+  CHECK(names(next(*first.next).faults) == Names{"ima.policy_missing"});
+  node.log.file("/etc/ima/ima-policy", digest_of("policy"));
+  CHECK(names(next(*second.next).faults) == Names{"ima.policy_late"});
+  CHECK(names(next({}).faults) == Names{"ima.policy_late"});
+  Node slow;
+  slow.log.file("/bin/good", digest_of("good"));
+  CHECK(names(attest_with(slow, rule, {}, kToday, ImaPolicyGrace::kFirstEvidence).faults) ==
+        Names{"ima.policy_missing"});  // so many entries are enough
+}
+
+TEST_CASE("attest: a rule that comes in the middle of a boot judges the next one") {
+  Node node;
+  const Appraisal without = node.attest_from({});
+  CHECK(without.next->ima_policy == ImaPolicyState::kNotJudged);
+  node.log.file("/bin/good", digest_of("good"));
+  const Appraisal with = attest_with(node, policy_rule(), *without.next);
+  CHECK(names(with.faults) == Names{});
+  CHECK(with.next->ima_policy == ImaPolicyState::kNotJudged);
 }
 
 TEST_CASE("attest: an IMA policy that is loaded late is named, and a rule that warns only warns") {

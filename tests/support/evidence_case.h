@@ -17,15 +17,15 @@ Bytes read_test_data(std::string_view path);
 // One folder of tests/data/evidence. Nothing in it has been checked.
 struct EvidenceCase {
   std::string name;
-  Bytes attest;           // quote.msg
-  Bytes signature;        // quote.sig
-  Bytes ak_public;        // ak.pub, a TPM2B_PUBLIC
-  Bytes ak_pem;           // ak.pem, the same key
+  Bytes attest;     // quote.msg
+  Bytes signature;  // quote.sig
+  Bytes ak_public;  // ak.pub, a TPM2B_PUBLIC
+  Bytes ak_pem;     // ak.pem, the same key
   Nonce nonce;
-  PcrValues all_pcrs;     // everything in pcrs.*.bin
-  PcrValues pcrs;         // those that the quote selects, says expected.json
-  Bytes ima_log;          // binary_runtime_measurements
-  Bytes boot_log;         // binary_bios_measurements
+  PcrValues all_pcrs;  // everything in pcrs.*.bin
+  PcrValues pcrs;      // those that the quote selects, says expected.json
+  Bytes ima_log;       // binary_runtime_measurements
+  Bytes boot_log;      // binary_bios_measurements
   nlohmann::json expected;
 
   UntrustedQuote quote() const { return {attest, signature, pcrs}; }

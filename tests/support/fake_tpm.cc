@@ -48,10 +48,14 @@ Bytes select(const PcrValues& pcrs, TPML_PCR_SELECTION& list) {
 
 }  // namespace
 
-FakeTpm::FakeTpm() : key_(EVP_EC_gen("P-256")) {
+FakeTpm::FakeTpm() : key_(EVP_EC_gen("P-256")) {}
+
+PcrValues FakeTpm::fresh_pcrs() {
+  PcrValues out;
   for (const PcrSlot& slot : default_selection(HashAlg::kSha256)) {
-    pcrs.emplace(slot, Digest::zero(slot.bank));
+    out.emplace(slot, Digest::zero(slot.bank));
   }
+  return out;
 }
 
 Bytes FakeTpm::ak_public(const std::function<void(TPMT_PUBLIC&)>& tamper) const {

@@ -19,7 +19,9 @@ class FakeTpm {
   AkPublic ak() const;
   Bytes ak_pem() const;
 
-  PcrValues pcrs;  // sha256 PCRs 0–10, all zero, at first
+  static PcrValues fresh_pcrs();  // sha256 PCRs 0–10, all zero
+
+  PcrValues pcrs = fresh_pcrs();
   TpmClock clock{.clock_ms = 1000, .reset_count = 7, .safe = true, .firmware_version = 42};
 
   // Takes over the PCRs that a log has extended.

@@ -222,3 +222,30 @@ TEST_CASE("Sessions: two answers on one basis count once") {
   CHECK(a.next_answer() == "trusted");
   CHECK(world.store.violations({})->size() == 1);
 }
+
+TEST_CASE(
+    "Sessions: a rule that warns is told of, and the node stays trusted, over a restart too") {
+  Policy policy;
+  policy.classes.push_back({.name = "all"});
+  policy.classes[0].boot.secure_boot = SecureBootRule{};
+  policy.classes[0].boot.log = Enforcement::kWarn;
+  World world({}, policy);
+  EnrolledNode node(world);
+  Agent agent(world, node);
+  REQUIRE(agent.hello().has_value());
+  CHECK(agent.answer() == "trusted");
+  const auto listed = world.store.violations({});
+  REQUIRE(listed->size() == 1);
+  CHECK(listed->at(0).fault.id == FaultId::kBootLogMissing);
+  CHECK(severity_of(listed->at(0).fault) == Severity::kWarning);
+  CHECK(world.ledger.node("n1")->open_violations == 1);
+  CHECK(agent.next_answer() == "trusted");
+
+  Ledger again(world.store, {}, 90s);
+  REQUIRE(again.load(world.clock.now()).has_value());
+  CHECK(again.node("n1")->standing.state == NodeState::kTrusted);
+  CHECK_FALSE(again.node("n1")->standing.has_open_violations);
+  CHECK(world.ledger.acknowledge("n1", "known", world.clock.now())->closed == 1);
+  CHECK(agent.next_answer() == "trusted");
+  CHECK(world.store.violations({.open_only = true})->size() == 1);  // the boot was judged again
+}

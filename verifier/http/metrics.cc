@@ -146,6 +146,9 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
     if (is_rejection_reason(id)) labelled(families_->rejected, "reason", fault_name(id));
     if (!is_violation_kind(id)) continue;
     violation_counter(families_->violations, id, fault_severity(id));
+    if (fault_class(id) == FaultClass::kViolation) {  // a policy may let it only warn
+      violation_counter(families_->violations, id, Severity::kWarning);
+    }
     labelled(families_->violations_active, "kind", fault_name(id));
   }
 }

@@ -40,7 +40,7 @@ class Metrics {
   void set_node_state(std::string_view node, NodeState state);
   void set_last_verified(std::string_view node, Instant at);  // 0 until the first call
 
-  // `kind` is the fault's id, and `severity` its own.
+  // `kind` is the fault's id, and `severity` its own, or warning where a policy says so.
   void count_violation(const Fault& fault);
   void set_violations_active(FaultId kind, std::uint64_t open);
 

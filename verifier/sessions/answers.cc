@@ -186,6 +186,7 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .boot = answer.boot_log ? BootQuestion::kAsked : BootQuestion::kNotAsked,
               .boot_policy = &node_class.boot,
               .ima_policy = node_class.ima_policy ? &*node_class.ima_policy : nullptr,
+              .ima_policy_grace = ImaPolicyGrace::kFirstEvidence,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
               .boot_pcrs = pending.basis.boot_pcrs});
   if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);

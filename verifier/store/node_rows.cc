@@ -11,7 +11,7 @@ constexpr std::string_view kRejection = "rejection";
 
 constexpr std::string_view kSelectNodes =
     "SELECT id, name, ak_public, ak_fingerprint, enrolled_at, state, state_since, last_verified, "
-    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, log_policy_loads, clock_ms, "
+    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, log_policy, clock_ms, "
     "clock_resets, "
     "clock_restarts, clock_safe, clock_firmware, faults_total, rejected_at, "
     "unlisted_violations + (SELECT count(*) FROM violations v WHERE v.node_id = nodes.id AND "
@@ -68,7 +68,11 @@ Result<LogCheckpoint> take_checkpoint(const Database& database, Statement& row) 
   auto pcrs = parse_pcrs(row.take<std::string>());
   if (!pcrs) return database.malformed("PCR values");
   checkpoint.running = *std::move(pcrs);
-  checkpoint.policy_loads = row.take<std::uint64_t>();
+  const auto policy = row.take<std::uint64_t>();
+  if (policy > static_cast<std::uint64_t>(ImaPolicyState::kLoaded)) {
+    return database.malformed("the state of an IMA policy");
+  }
+  checkpoint.ima_policy = static_cast<ImaPolicyState>(policy);
   return checkpoint;
 }
 
@@ -258,10 +262,10 @@ Status begin_boot(Database& database, NodeId node) {
 
 Status write_checkpoint(Database& database, NodeId node, const LogCheckpoint& checkpoint) {
   return database.run(
-      "UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ?, log_policy_loads = ? "
+      "UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ?, log_policy = ? "
       "WHERE id = ?",
       checkpoint.entries, checkpoint.bytes, format_pcrs(checkpoint.running),
-      checkpoint.policy_loads, raw(node));
+      static_cast<std::int64_t>(checkpoint.ima_policy), raw(node));
 }
 
 Result<PcrValues> read_boot_pcrs(Database& database, NodeId node) {

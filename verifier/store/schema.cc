@@ -109,13 +109,17 @@ CREATE TABLE golden_files (
     R"sql(
 ALTER TABLE node_faults ADD COLUMN warns INTEGER;  -- 1 where a policy lets the fault only warn
 ALTER TABLE violations ADD COLUMN warns INTEGER;   -- likewise
-ALTER TABLE nodes ADD COLUMN log_policy_loads INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE nodes ADD COLUMN log_policy INTEGER NOT NULL DEFAULT 0;  -- ImaPolicyState
 ALTER TABLE nodes ADD COLUMN ek_id TEXT;                             -- NULL: enrolled by hand
 ALTER TABLE nodes ADD COLUMN ek_public BLOB;                         -- likewise
 ALTER TABLE nodes ADD COLUMN manufacturer TEXT NOT NULL DEFAULT '';  -- of the TPM: "id:49465800"
 ALTER TABLE nodes ADD COLUMN admitted_by TEXT NOT NULL DEFAULT 'operator';
 ALTER TABLE nodes ADD COLUMN re_enrol_until INTEGER;                 -- its keys may be replaced
 ALTER TABLE nodes ADD COLUMN boot_pcrs TEXT NOT NULL DEFAULT '';     -- as log_pcrs: PCRs 0-9 and 14
+DROP INDEX violations_open;  -- what warned may come to count
+CREATE UNIQUE INDEX violations_open
+  ON violations (node_id, boot, fault, coalesce(entry, -1), coalesce(warns, 0))
+  WHERE status = 'open';
 CREATE UNIQUE INDEX nodes_ek ON nodes (ek_id) WHERE ek_id IS NOT NULL;
 
 CREATE TABLE enrolment_requests (

@@ -50,11 +50,12 @@ Result<std::uint64_t> count_listed(Database& database, NodeId node) {
 }
 
 Result<bool> is_open(Database& database, const NodeBefore& node, const Fault& fault) {
-  ASSAY_TRY(const auto found,
-            database.first<std::int64_t>(
-                "SELECT 1 FROM violations WHERE node_id = ? AND boot = ? AND fault = ? AND "
-                "coalesce(entry, -1) = coalesce(?, -1) AND status = 'open'",
-                raw(node.id), node.boot, fault_name(fault.id), fault.entry));
+  ASSAY_TRY(
+      const auto found,
+      database.first<std::int64_t>(
+          "SELECT 1 FROM violations WHERE node_id = ? AND boot = ? AND fault = ? AND "
+          "coalesce(entry, -1) = coalesce(?, -1) AND warns IS ? AND status = 'open'",
+          raw(node.id), node.boot, fault_name(fault.id), fault.entry, lowered_severity(fault)));
   return found.has_value();
 }
 

@@ -228,13 +228,23 @@ TEST_CASE("Store: what a node has booted is kept whole, and a later boot takes i
   CHECK(one.store->boot(one.node_id)->facts.command_lines.empty());
 }
 
-TEST_CASE("Store: how often a boot has loaded its IMA policy survives a restart") {
+TEST_CASE("Store: what a boot has shown of its IMA policy survives a restart") {
   StoreCase one;
   AttemptRecord attempt = one.attempt(NodeState::kTrusted);
-  attempt.checkpoint->policy_loads = 2;
+  attempt.checkpoint->ima_policy = ImaPolicyState::kMissing;
   REQUIRE(one.store->commit(attempt));
   one.reopen();
-  CHECK(one.node().checkpoint.policy_loads == 2);
+  CHECK(one.node().checkpoint.ima_policy == ImaPolicyState::kMissing);
+}
+
+TEST_CASE("Store: what warned and comes to count is a violation of its own, and told") {
+  StoreCase one;
+  Fault warns = unknown_file(1);
+  warns.severity = Severity::kWarning;
+  CHECK(one.store->commit(one.findings({warns})) == 1);
+  CHECK(one.store->commit(one.findings({warns})) == 0);
+  CHECK(one.store->commit(one.findings({unknown_file(1)})) == 1);
+  CHECK(one.store->violations({})->size() == 2);
 }
 
 TEST_CASE("Store: a fault that only warns is kept as one") {
