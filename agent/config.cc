@@ -224,13 +224,15 @@ Setter certificates(std::string& out, const path& folder) {
   };
 }
 
-// A secret that others can read is none.
+// A secret that others can read is none. One that is not there has been used and deleted.
 Setter token(std::string& out, const path& folder) {
   return [&out, folder](const YAML::Node& node) -> Status {
     ASSAY_TRY(const std::string value, scalar(node));
     const path from = folder / value;
     struct stat status {};
-    if (::stat(from.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
+    const bool exists = ::stat(from.c_str(), &status) == 0;
+    if (!exists && errno == ENOENT) return {};
+    if (exists && (status.st_mode & 077) != 0) {
       return fail(
           FaultId::kFileUnreadable,
           escape_bytes(value) + ": others than its owner may read it; run `chmod 600` on it");

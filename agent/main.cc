@@ -27,8 +27,9 @@ Status serve(const AgentConfig& config, const Tpm& tpm, Fd stop) {
   ASSAY_TRY(const Measurements measurements, Measurements::open(config.ima_log, config.ima_count));
   ASSAY_TRY(Wakeup wakeup, Wakeup::make(std::move(stop)));
   ASSAY_TRY(const AkPublic ak, parse_ak_public(tpm.ak_public()));
-  spdlog::info("event=started version={} node={} verifier={} ak={}", ASSAY_VERSION,
-               config.node_name, config.verifier, format_digest(ak.fingerprint()));
+  spdlog::info("event=started version={} node={} verifier={} ak={} join_token={}", ASSAY_VERSION,
+               config.node_name, config.verifier, format_digest(ak.fingerprint()),
+               config.join_token.empty() ? "no" : "yes");
   Session session({.endpoint = {.verifier = config.verifier,
                                 .ca_pem = config.ca_pem,
                                 .server_name = config.server_name},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows what Assay does, on a real kernel: builds everything, boots a guest with IMA and a software
-# TPM, attests it, changes and runs a file in it, and shows the alert. Exits 0 only if the change
-# was really detected. On a fresh Debian 12 it installs what is missing (as root, or with sudo); a
+# Shows what Assay does, on a real kernel: builds everything, boots a guest with Secure Boot, IMA and
+# a software TPM, lets it enrol itself, attests it, reboots it, changes and runs a file in it, and
+# shows the alert. Exits 0 only if the change was really detected. On a fresh Debian 12 it installs what is missing (as root, or with sudo); a
 # second run reuses the build. Everything it makes is under build/.
 #
 #   deploy/demo.sh

@@ -3,10 +3,11 @@
 
   demo.py --programs DIR --work DIR [--result FILE]
 
-Boots the guest, attests it until it is trusted, changes and runs a file in it, and shows the
-violation, the metric, the webhook's body and the seconds from execution to alert. Exits 0 only if
-all of it was seen. --result writes what was seen as JSON; tests/vm asserts on it. Python 3 standard
-library only; started by deploy/demo.sh.
+Boots the guest, which enrols itself with a join token; attests it until it is trusted, shows what
+it booted, reboots it; then changes and runs a file in it, and shows the violation, the metric, the
+webhook's body and the seconds from execution to alert. Exits 0 only if all of it was seen.
+--result writes what was seen as JSON; tests/vm asserts on it. Python 3 standard library only;
+started by deploy/demo.sh.
 """
 
 import argparse
@@ -31,6 +32,7 @@ NODE = "demo"
 TRUSTED_SECONDS = 120
 ALERT_SECONDS = 60
 TOOL = "/opt/report"
+TOKEN_FILE = "/etc/assay/join-token"
 
 
 class DemoError(Exception):
@@ -105,7 +107,8 @@ class Demo:
         self.guest = work / "guest"
         self.webhook = WebhookReceiver()
         self.verifier = None
-        self.grpc_port = self.http_port = None
+        self.grpc_port = 0  # any, and then the same again: the guest's pipe leads there
+        self.http_port = None
         self.guest_started = False
 
     # --- programs
@@ -143,21 +146,42 @@ class Demo:
 
     def make_guest(self):
         agent = self.work / "agent.yaml"
-        agent.write_text("verifier: 10.0.2.100:7443\nca_file: /etc/assay/ca.pem\n")
+        agent.write_text("verifier: 10.0.2.100:7443\nca_file: /etc/assay/ca.pem\n"
+                         f"node_name: {NODE}\njoin_token_file: {TOKEN_FILE}\n")
         self.run(DEPLOY / "guest" / "build.sh", self.guest, "--agent", self.programs / "assay-agent",
                  "--config", agent, "--ca", self.ca / "ca.pem")
 
-    def start_verifier(self):
+    def write_policy(self):
+        """What the guest has to have booted: Secure Boot, its initrd, Assay's IMA policy."""
+        def digest(file):
+            return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
+
+        policy = {"classes": [{
+            "name": "demo",
+            "ima_policy": {"accept": [{"digest": digest(DEPLOY / "ima" / "exec.policy"), "name": "exec.policy"}]},
+            "boot": {
+                "secure_boot": {"enabled": True},
+                "files": {"accept": [{"digest": digest(self.guest / "initramfs.cpio"), "name": "initramfs.cpio"}]}}}]}
+        file = self.work / "policy.yaml"
+        file.write_text(json.dumps(policy, indent=1))  # JSON is YAML
+        return file
+
+    def start_verifier(self, policy):
+        for old in self.work.glob("assay.db*"):
+            old.unlink()
+        self.resume_verifier(policy)
+
+    def resume_verifier(self, policy):
+        """Starts it on the database that is there."""
         secret = self.work / "webhook.secret"
         secret.touch(mode=0o600)
         secret.write_text(self.webhook.secret + "\n")
-        for old in self.work.glob("assay.db*"):
-            old.unlink()
         config = self.work / "verifier.yaml"
         config.write_text(
-            "grpc_listen: 127.0.0.1:0\nhttp_listen: 127.0.0.1:0\n"
+            f"grpc_listen: 127.0.0.1:{self.grpc_port}\nhttp_listen: 127.0.0.1:0\n"
             f"tls: {{certificate: {self.ca}/server.pem, key: {self.ca}/server.key}}\n"
             f"database: {self.work}/assay.db\noperator_token_file: {self.ca}/operator.token\n"
+            f"policy_file: {policy}\nvendor_roots: {self.guest}/tpm-ca/roots\n"
             f"webhooks:\n- {{name: demo, url: '{self.webhook.url}', secret_file: {secret}}}\n")
         log = self.work / "verifier.log"
         with log.open("w") as out:
@@ -172,11 +196,14 @@ class Demo:
         found = eventually("the verifier's ports", 20, ports)
         self.grpc_port, self.http_port = found[1], found[2]
 
-    def enrol(self):
-        text = self.in_guest("assay-agent --config /etc/assay/agent.yaml --print-ak /root/ak >&2; base64 /root/ak")
-        key = self.work / "node.ak"
-        key.write_bytes(base64.b64decode(text))
-        show(self.assay("node", "enrol", NODE, "--ak", str(key)))
+    def start_guest(self, *options):
+        self.guest_started = True
+        self.vm("start", self.guest, "--port", self.grpc_port, *options)
+
+    def hand_over_token(self):
+        """To the agent, which reads the file at its start: the guest's init starts it again."""
+        token = self.assay("join-token", "create", "demo", "--uses", "1", "--hours", "1").strip()
+        self.in_guest(f"umask 077; echo {token} > {TOKEN_FILE}; kill $(cat /run/assay-agent.pid)")
 
     def push_golden(self):
         # The kernel's own certificate is measured as a key when the policy is loaded.
@@ -186,12 +213,16 @@ class Demo:
             self.assay("golden", "push", str(file))
         show(self.assay("golden", "list"))
 
-    def await_trusted(self):
+    def await_trusted(self, former=None):
+        """The node, once it is trusted in a boot with another reset count than `former`."""
         def trusted():
-            node = self.assay_json("node", "show", NODE)
-            if node["state"] == "compromised":
+            node = next((n for n in self.assay_json("node", "list")["nodes"] if n["name"] == NODE), None)
+            if node is not None and node["state"] == "compromised":
                 raise DemoError("the clean guest has findings:\n" + self.assay("violation", "list"))
-            return node if node["state"] == "trusted" else None
+            return self.assay_json("node", "show", NODE) if good(node) else None
+
+        def good(node):
+            return node is not None and node["state"] == "trusted" and node["reset_count"] != former
 
         return eventually("a trusted node", TRUSTED_SECONDS, trusted)
 
@@ -204,34 +235,46 @@ class Demo:
             lambda: self.webhook.first("assay.violation.detected", TOOL))
         return arrived - started, body, raw
 
-    def close(self):
-        if self.guest_started:
-            subprocess.run([sys.executable, str(DEPLOY / "guest" / "vm.py"), "stop", str(self.guest)],
-                           check=False)
+    def stop_verifier(self):
         if self.verifier is not None and self.verifier.poll() is None:
             self.verifier.terminate()
             self.verifier.wait(timeout=20)
+
+    def stop_guest(self):
+        if self.guest_started:
+            subprocess.run([sys.executable, str(DEPLOY / "guest" / "vm.py"), "stop", str(self.guest)],
+                           check=False)
+        self.guest_started = False
+
+    def close(self):
+        self.stop_guest()
+        self.stop_verifier()
 
 
 def perform(demo):
     step("a development CA, a certificate, an operator's token")
     demo.run("sh", DEPLOY / "dev-ca.sh", demo.ca, "10.0.2.100")
-    step("the guest: stock Debian kernel, IMA, software TPM")
+    step("the guest: stock Debian kernel, IMA, UEFI with Secure Boot, software TPM")
     demo.make_guest()
-    step("the verifier, on this machine")
-    demo.start_verifier()
+    step("the verifier, on this machine, with a boot policy and the TPM maker's root")
+    demo.start_verifier(demo.write_policy())
     show(f"gRPC 127.0.0.1:{demo.grpc_port}, HTTP 127.0.0.1:{demo.http_port}")
-    step("golden sets: every file of the guest's root file system, and its kernel's key")
+    step("golden sets: every file of the guest's root file system, and its kernel's keys")
     demo.push_golden()
     step("booting the guest")
-    demo.guest_started = True
-    demo.vm("start", demo.guest, "--port", demo.grpc_port)
+    demo.start_guest("--new-tpm")
     show("kernel " + demo.in_guest("uname -r"))
-    step("enrolling its attestation key")
-    demo.enrol()
-    # An agent that was refused tries again after half a minute at most.
-    step("waiting for the verdict (an agent that was not enrolled tries again within 30 s)")
-    clean = demo.await_trusted()
+    step("a join token for it: it enrols itself, and is judged")
+    demo.hand_over_token()
+    first = demo.await_trusted()
+    show(demo.assay("node", "show", NODE))
+    step("what it booted")
+    show(demo.assay("node", "boot", NODE))
+    boot = demo.assay_json("node", "boot", NODE)
+
+    step("rebooting it: the TPM's reset count says so, and all is judged again")
+    demo.vm("reboot", demo.guest)
+    clean = demo.await_trusted(first["reset_count"])
     show(demo.assay("node", "list"))
     show(demo.assay("violation", "list"))
 
@@ -247,9 +290,9 @@ def perform(demo):
     step("what the webhook received, signed")
     show(raw)
     step(f"from execution to alert: {seconds:.2f} s")
-    return {"clean": clean, "violations": demo.assay_json("violation", "list"), "node": demo.assay_json("node", "show", NODE),
-            "metrics": demo.metrics(), "webhook": body, "all_webhooks": [w[1] for w in demo.webhook.arrived],
-            "seconds": seconds}
+    return {"first": first, "boot": boot, "clean": clean, "node": demo.assay_json("node", "show", NODE),
+            "violations": demo.assay_json("violation", "list"), "metrics": demo.metrics(), "webhook": body,
+            "all_webhooks": [w[1] for w in demo.webhook.arrived], "seconds": seconds}
 
 
 def main():

@@ -11,10 +11,11 @@
 #
 # Result, for vm.py and `assay golden build --rootfs OUT_DIR/rootfs`:
 #
-#   OUT_DIR/vmlinuz, initramfs.cpio      what QEMU boots
+#   OUT_DIR/vmlinuz, initramfs.cpio      what the firmware boots; the kernel is signed for Secure Boot
 #   OUT_DIR/rootfs/, root.ext4           the root file system: a tree and the disk made from it
-#   OUT_DIR/kernel-keys/SHA256.der       the kernel's own certificates; IMA logs them as keys
-#   OUT_DIR/tpm-ca/ek-ca.pem             what the verifier trusts endorsement key certificates by
+#   OUT_DIR/kernel-keys/SHA256.der       certificates that the kernel has built in or takes from the
+#                                        firmware's db; IMA logs them as keys
+#   OUT_DIR/tpm-ca/roots/                the verifier's vendor_roots: who certifies the software TPMs
 #
 # Needs the packages of packages.sh and apt's package lists (apt-get update), but not root: nothing
 # is installed or mounted on this machine. A second run does only what its inputs make necessary.
@@ -36,6 +37,9 @@ readonly guest_packages=(
 readonly boot_modules=(virtio_pci virtio_blk ext4 crc32c_generic sha512_generic)
 # In the root file system: loaded after the policy, hence measured.
 readonly root_modules=(virtio_net overlay)
+# Debian's firmware has a variable store that trusts this key pair of everybody's: a test key.
+readonly secure_boot_key=/usr/share/ovmf/PkKek-1-snakeoil.key
+readonly secure_boot_certificate=/usr/share/ovmf/PkKek-1-snakeoil.pem
 # Opened with dlopen by the TSS, so ldd does not see it.
 readonly tpm_library=libtss2-tcti-device.so.0
 
@@ -107,10 +111,23 @@ unpack_kernel() {
     --exclude='*/drivers/gpu' --exclude='*/drivers/media' \
     --exclude='*/net/wireless' --exclude='*/sound'
   depmod -b "$out/kernel" "$(kernel_version)"
-  cp "$out/kernel/boot/vmlinuz-$(kernel_version)" "$out/vmlinuz"
+  sign_kernel "$out/kernel/boot/vmlinuz-$(kernel_version)"
   rm -rf "$out/kernel-keys"
   python3 "$here/kernel_keys.py" "$out/vmlinuz" "$out/kernel-keys"
+  add_firmware_key
   done_with kernel
+}
+
+sign_kernel() {
+  openssl rsa -in "$secure_boot_key" -passin pass:snakeoil -out "$out/secure-boot.key" 2> "$out/sign.log"
+  sbsign --key "$out/secure-boot.key" --cert "$secure_boot_certificate" --output "$out/vmlinuz" "$1" \
+    > "$out/sign.log" 2>&1 || fail "sbsign failed, see $out/sign.log"
+}
+
+add_firmware_key() {
+  local der=$out/kernel-keys/firmware.der
+  openssl x509 -in "$secure_boot_certificate" -outform DER -out "$der"
+  mv "$der" "$out/kernel-keys/$(sha256sum < "$der" | cut -d ' ' -f 1).der"
 }
 
 kernel_version() { basename "$out"/kernel/lib/modules/*; }
@@ -253,7 +270,7 @@ build_root_disk() {
 # The maker of the (software) TPMs: its CA signs the endorsement key of every guest of OUT_DIR.
 make_tpm_ca() {
   local ca_dir=$out/tpm-ca
-  if ! changed tpm-ca "$out"; then
+  if ! changed tpm-ca "$this" "$out"; then
     progress 6 "TPM maker's CA: have it"
     return
   fi
@@ -272,7 +289,8 @@ make_tpm_ca() {
     --create-ek-cert --create-platform-cert --lock-nvram > "$ca_dir/log" 2>&1 ||
     fail "swtpm_setup failed, see $ca_dir/log"
   rm -r "$ca_dir/first"
-  cat "$ca_dir/issuercert.pem" "$ca_dir/swtpm-localca-rootca-cert.pem" > "$ca_dir/ek-ca.pem"
+  mkdir "$ca_dir/roots"
+  cat "$ca_dir/issuercert.pem" "$ca_dir/swtpm-localca-rootca-cert.pem" > "$ca_dir/roots/swtpm.pem"
   done_with tpm-ca
 }
 

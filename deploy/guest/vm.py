@@ -12,7 +12,10 @@ PORT is the verifier's on this machine's 127.0.0.1; the guest finds it at 10.0.2
 reach nothing else. The root disk is thrown away at stop unless start is told --keep-disk. The TPM,
 hence the guest's identity, stays until --new-tpm. Several guests run side by side under --name.
 
-All of a guest is in OUT_DIR/vm/NAME: tpm/, disk.qcow2, console.log, qemu.log, swtpm.log.
+The firmware is UEFI with Secure Boot, and measures what it boots. --initrd and --no-secure-boot are
+there to boot something else than it should.
+
+All of a guest is in OUT_DIR/vm/NAME: tpm/, disk.qcow2, firmware.vars, console.log, qemu.log, swtpm.log.
 Exit status: 2 wrong usage, 125 the machine failed, else that of the command.
 """
 
@@ -37,6 +40,9 @@ PANIC = b"Kernel panic"
 BOOT_SECONDS = 120  # under TCG, on a busy machine; 8 s are usual
 KVM_BOOT_SECONDS = 20  # then KVM counts as one that does not boot this kernel
 POWER_OFF_SECONDS = 15
+FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+KEYED_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"  # trust the key build.sh signs with
+EMPTY_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"  # no keys: Secure Boot is off
 MAX_COMMAND_BYTES = 48 * 1024  # the guest's serial driver holds 64 KiB and has no flow control
 PUT_CHUNK_BYTES = 30 * 1024  # as base64 in a command
 
@@ -213,6 +219,8 @@ class Vm:
         began = time.monotonic()
         self.console.write_bytes(b"")
         self.start_tpm()
+        variables = KEYED_VARIABLES if options.secure_boot else EMPTY_VARIABLES
+        shutil.copy(variables, self.directory / "firmware.vars")
         self.qemu.start(self.qemu_command(accelerator, options))
         seconds = KVM_BOOT_SECONDS if accelerator == "kvm" else options.timeout
         problem = self.wait_until_ready(0, seconds)
@@ -241,11 +249,17 @@ class Vm:
             kernel.append(f"tsc_early_khz={khz}")
         busybox = shutil.which("busybox") or "/usr/bin/busybox"
         pipe = f"{busybox} nc 127.0.0.1 {options.port}"
+        initrd = (options.initrd or self.out / "initramfs.cpio").resolve()
         command = ["qemu-system-x86_64", "-name", self.name, "-nodefaults", "-no-user-config"]
-        command += ["-display", "none", "-machine", "pc", "-m", str(options.memory), "-smp", "1"]
+        command += ["-display", "none", "-m", str(options.memory), "-smp", "1"]
+        # Only code in system management mode may write the Secure Boot variables.
+        command += ["-machine", "q35,smm=on", "-global", "ICH9-LPC.disable_s3=1"]
+        command += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+        command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}"]
+        command += ["-drive", "if=pflash,unit=1,format=raw,file=firmware.vars"]
         command += ["-accel", accelerator]
         command += ["-cpu", "host" if accelerator == "kvm" else "Nehalem,+aes,+pclmulqdq,+rdrand"]
-        command += ["-kernel", self.out / "vmlinuz", "-initrd", self.out / "initramfs.cpio"]
+        command += ["-kernel", self.out / "vmlinuz", "-initrd", initrd]
         command += ["-append", " ".join(kernel)]
         command += ["-chardev", "socket,id=tpm,path=tpm.sock", "-device", "tpm-tis,tpmdev=tpm0"]
         command += ["-tpmdev", "emulator,id=tpm0,chardev=tpm"]
@@ -394,7 +408,9 @@ def parse_arguments():
 
     start = command("start")
     start.add_argument("--port", type=int, required=True, help="the verifier's, on 127.0.0.1")
-    start.add_argument("--memory", type=int, default=256, help="MiB")
+    start.add_argument("--initrd", type=pathlib.Path, help="default: OUT_DIR/initramfs.cpio")
+    start.add_argument("--no-secure-boot", dest="secure_boot", action="store_false")
+    start.add_argument("--memory", type=int, default=320, help="MiB")
     start.add_argument("--keep-disk", action="store_true", help="keep the disk at stop and start")
     start.add_argument("--new-tpm", action="store_true", help="another TPM, hence another identity")
     start.add_argument("--accelerator", choices=["kvm", "tcg"], help="default: the best that boots")

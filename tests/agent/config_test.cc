@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/support/temp_dir.h"
 
 namespace assay::agent {
@@ -129,6 +131,42 @@ TEST_CASE("load_config: a file that cannot be read is named") {
   REQUIRE_FALSE(no_ca.has_value());
   CHECK(no_ca.error().id == FaultId::kFileUnreadable);
   CHECK(no_ca.error().detail.find("line 2: ca_file: gone.pem: No such file") != std::string::npos);
+}
+
+// mode 0 means that there is no file.
+Result<AgentConfig> load_with_token(std::string_view content, mode_t mode) {
+  const TempDir dir;
+  dir.write("ca.pem", kPem);
+  if (mode != 0) {
+    std::filesystem::permissions(dir.write("token", content),
+                                 static_cast<std::filesystem::perms>(mode));
+  }
+  return load_config(dir.write("agent.yaml", kRequired + "join_token_file: token\n"));
+}
+
+TEST_CASE("load_config: a join token is one line in a file of its owner's, or gone after its use") {
+  const auto config = load_with_token("abc.DEF-9\n", 0600);
+  REQUIRE(config.has_value());
+  CHECK(config->join_token == "abc.DEF-9");
+
+  const auto used = load_with_token("", 0);
+  REQUIRE(used.has_value());
+  CHECK(used->join_token.empty());
+
+  const auto shown_to_others = load_with_token("abc\n", 0644);
+  REQUIRE_FALSE(shown_to_others.has_value());
+  CHECK(shown_to_others.error().id == FaultId::kFileUnreadable);
+  CHECK(shown_to_others.error().detail.find("token: others than its owner may read it") !=
+        std::string::npos);
+
+  for (const std::string_view bad : {"", "\n", "two words\n", "two\nlines\n", "a\x01"}) {
+    CAPTURE(std::string(bad));
+    const auto refused = load_with_token(bad, 0600);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().id == FaultId::kConfigInvalid);
+    CHECK(refused.error().detail.find("line 3: join_token_file: token holds no join token") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("load_config: a file over 1 MiB is refused") {

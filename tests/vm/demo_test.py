@@ -6,6 +6,7 @@
 Started by ctest (label vm). Python 3 standard library only.
 """
 
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -42,6 +43,29 @@ class DemoTest(unittest.TestCase):
         self.assertEqual(clean["open_violations"], 0)
         self.assertEqual(clean["faults"], [])
         self.assertGreater(clean["proven_entries"], 20)
+
+    def test_it_enrolled_itself_by_its_certificate_and_a_token(self):
+        first = self.seen["first"]
+        self.assertEqual(first["admitted_by"], "join token demo")
+        self.assertRegex(first["ek_id"], "^sha256:[0-9a-f]{64}$")
+        self.assertEqual(first["class"], "demo")
+
+    def test_its_boot_was_replayed(self):
+        boot = self.seen["boot"]
+        self.assertIs(boot["boot_log"], True)
+        self.assertIs(boot["secure_boot"], True)
+        self.assertEqual([v["name"] for v in boot["variables"]], ["PK", "KEK", "db", "dbx"])
+        initrd = hashlib.sha256((WORK / "guest" / "initramfs.cpio").read_bytes()).hexdigest()
+        self.assertIn("sha256:" + initrd, boot["files"][0]["digests"])
+
+    def test_the_reboot_was_seen_and_judged_from_the_start(self):
+        first, clean = self.seen["first"], self.seen["clean"]
+        self.assertEqual(clean["reset_count"], first["reset_count"] + 1)
+        self.assertEqual(clean["ek_id"], first["ek_id"])
+        self.assertEqual(clean["ak_fingerprint"], first["ak_fingerprint"])
+        states = [w["data"]["to"] for w in self.seen["all_webhooks"] if w["type"] == "assay.node.state_changed"]
+        self.assertIn("trusted", states)
+        self.assertNotIn("compromised", states[:-1])
 
     def test_the_changed_file_is_the_one_violation(self):
         violations = self.seen["violations"]["violations"]
