@@ -42,7 +42,9 @@ struct Challenge {
   std::uint64_t max_boot_log_bytes = 0;  // the firmware's log, up to this size; 0: not wanted
 };
 
-// The PCRs that one attestation needs in `bank`: 0–9, which boot_aggregate is taken of, and 10.
+// What one attestation covers in `bank`: PCRs 0–15, the ones that last from reset to reset (TCG PC
+// Client Platform TPM Profile, 4.6.2). The boot is in 0–9 and, where shim is used, 14; IMA logs to 10
+// and to those that rules name with `pcr=`.
 PcrSelection default_selection(HashAlg bank);
 
 }  // namespace assay

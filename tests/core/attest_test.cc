@@ -135,7 +135,7 @@ TEST_CASE("attest: a boot_aggregate that no quoted PCR can tell has to be golden
 
 TEST_CASE("attest: a quote over other PCRs than asked for proves nothing") {
   Node node;
-  node.tpm.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<14>()}, digest_of("x"));
+  node.tpm.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<16>()}, digest_of("x"));
   const Appraisal got = node.attest_from({});
   CHECK(names(got.faults) == Names{"quote.selection_mismatch"});
   CHECK_FALSE(got.log.has_value());

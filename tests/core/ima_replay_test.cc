@@ -114,7 +114,7 @@ TEST_CASE("replay_ima_log: a log that the quote does not prove is refused for it
       .file("/bin/a", digest_of("a"))
       .file("/bin/c", digest_of("c"));
   ImaBuilder other_pcr = three_files();
-  other_pcr.record(PcrIndex::of<11>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
+  other_pcr.record(PcrIndex::of<16>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
   ImaBuilder boot_pcr = three_files();
   boot_pcr.record(PcrIndex::of<9>(), "ima-ng", {d_ng(digest_of("x")), n_ng("/bin/x")});
   const LogCheckpoint at_end = replay_ima_log(bytes, proof, {})->next();

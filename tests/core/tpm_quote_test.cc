@@ -134,7 +134,7 @@ TEST_CASE("verify_quote: everything that is not the TPM's answer is refused for 
       {"a value for a PCR that is not quoted", tpm,
        edited(tpm,
               [](auto& q) {
-                q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<11>()}, digest_of("x"));
+                q.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<16>()}, digest_of("x"));
               }),
        FaultId::kQuoteSelectionMismatch},
       {"a quoted PCR without a value", tpm,

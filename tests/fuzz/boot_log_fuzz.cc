@@ -6,7 +6,7 @@
 namespace assay::testing {
 namespace {
 
-// SHA-256 PCRs 0–10 as `log` says that they were extended.
+// SHA-256 PCRs 0–15 as `log` says that they were extended.
 PcrValues extended_by(const UntrustedBootLog& log) {
   PcrValues out = FakeTpm().pcrs;
   Bytes pcr0(hash_size(HashAlg::kSha256));

@@ -19,7 +19,7 @@ class FakeTpm {
   AkPublic ak() const;
   Bytes ak_pem() const;
 
-  static PcrValues fresh_pcrs();  // sha256 PCRs 0–10, all zero
+  static PcrValues fresh_pcrs();  // sha256 PCRs 0–15, all zero
 
   PcrValues pcrs = fresh_pcrs();
   TpmClock clock{.clock_ms = 1000, .reset_count = 7, .safe = true, .firmware_version = 42};
