@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/text.h"
+
 namespace assay {
 namespace {
 
@@ -12,12 +14,32 @@ Fault about(FaultId id, const ImaEntry& entry) {
       .id = id, .entry = entry.index, .path = std::string(entry.name), .digest = entry.file_digest};
 }
 
-// The fault of an entry that is not golden, or nothing.
-std::optional<Fault> judge(const ImaEntry& entry, const GoldenSnapshot& golden) {
-  if (entry.violation) return about(FaultId::kImaViolation, entry);
-  if (!entry.file_digest) return about(FaultId::kImaUnsupportedDigest, entry);
-  if (!golden.contains(*entry.file_digest)) return about(FaultId::kImaUnknownDigest, entry);
-  return std::nullopt;
+Fault about_template(FaultId id, const ImaEntry& entry) {
+  Fault fault = about(id, entry);
+  fault.detail = "template " + escape_bytes(entry.template_name);
+  return fault;
+}
+
+// The fault of an entry that is not golden, or nothing. Without golden sets an entry that
+// contradicts itself is still one.
+std::optional<Fault> judge(const ImaEntry& entry, const GoldenSnapshot* golden) {
+  if (golden == nullptr && entry.digest_state != FileDigestState::kContradicted) {
+    return std::nullopt;
+  }
+  switch (entry.digest_state) {
+    case FileDigestState::kKnown:
+      if (golden->contains(*entry.file_digest)) return std::nullopt;
+      return about(FaultId::kImaUnknownDigest, entry);
+    case FileDigestState::kUnmeasured:
+      return about(FaultId::kImaViolation, entry);
+    case FileDigestState::kUnsupported:
+      return about(FaultId::kImaUnsupportedDigest, entry);
+    case FileDigestState::kContradicted:
+      return about_template(FaultId::kImaTemplateContradicted, entry);
+    case FileDigestState::kNoField:
+      return about_template(FaultId::kImaUnknownTemplate, entry);
+  }
+  return about(FaultId::kImaUnsupportedDigest, entry);
 }
 
 // For a boot_aggregate entry whose value the quote can tell: whether it is that value.
@@ -89,8 +111,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
       judge_policy_load(*entry, *expected.ima_policy, out);
       continue;
     }
-    if (expected.golden == nullptr) continue;
-    if (auto fault = judge(*entry, *expected.golden)) out.faults.add(*std::move(fault));
+    if (auto fault = judge(*entry, expected.golden)) out.faults.add(*std::move(fault));
   }
   miss_policy(log, expected, out);
   return out;

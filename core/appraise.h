@@ -59,8 +59,8 @@ struct LogExpectation {
 //   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1),
 //   * one whose file digest is that of an accepted IMA policy, or
 //   * one whose file digest is golden: its name never matters.
-// Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnsupportedDigest,
-// kImaUnknownDigest. The first entry of a boot that is no boot_aggregate is kBootAggregateMissing.
+// Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnknownTemplate,
+// kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest. The first entry of a boot that is no boot_aggregate is kBootAggregateMissing.
 //
 // With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
 // entries were judged without a rule is not judged by it. Each of these is reported once in a boot:

@@ -15,8 +15,8 @@ Status check_selection(const QuotedPcrs& quoted, const std::optional<PcrSelectio
 }
 
 // Names and counts over every record, the unproven ones too: what the log claims of itself.
-void count_records(ByteView log, LogFacts& facts) {
-  for (ImaLogReader reader(log); !reader.at_end();) {
+void count_records(ByteView log, ImaLogForm form, LogFacts& facts) {
+  for (ImaLogReader reader(log, form); !reader.at_end();) {
     const Result<ImaEntry> entry = reader.next();
     ASSAY_CHECK(entry.has_value());  // replay has parsed them all
     ++facts.entries;
@@ -69,7 +69,10 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
     return {};
   }
 
-  ASSAY_TRY(const AttestedImaLog log, replay_ima_log(evidence.ima_log, quoted, expected.from));
+  ASSAY_TRY(const AttestedImaLog log, replay_ima_log(evidence.ima_log, quoted, expected.from,
+                                                     {.form = evidence.ima_log_form,
+                                                      .start = expected.log_start,
+                                                      .allow_sha1 = expected.policy.allow_sha1}));
   ASSAY_OK(judge_boot(evidence, expected, quoted, out));
   LogAppraisal judged = appraise(log, quoted,
                                  {.golden = expected.golden,
@@ -80,7 +83,7 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
   LogFacts facts{.proven = log.size(),
                  .tail = log.tail_entries(),
                  .boot_aggregate_ok = judged.boot_aggregate_ok};
-  count_records(evidence.ima_log, facts);
+  count_records(evidence.ima_log.subspan(log.skipped_bytes()), evidence.ima_log_form, facts);
   out.log = std::move(facts);
   out.next = log.next();
   out.next->ima_policy = judged.ima_policy;

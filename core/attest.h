@@ -15,6 +15,7 @@ namespace assay {
 struct Evidence {
   const UntrustedQuote& quote;
   ByteView ima_log;                       // from the entry that was asked for
+  ImaLogForm ima_log_form = {};           // as the node declares it: the replay confirms it
   std::optional<ByteView> boot_log = {};  // binary_bios_measurements
   ByteView command_line = {};             // /proc/cmdline: a claim
 };
@@ -31,8 +32,9 @@ struct Expectation {
   QuotePolicy policy = {};
   std::optional<PcrSelection> selection = {};  // what the quote has to cover, no more, no fewer
   LogCheckpoint from = {};                     // proven part of the log, which was not asked for
-  std::optional<TpmClock> last_clock = {};     // of the evidence that `from` comes from
-  const GoldenSnapshot* golden = nullptr;      // null: judge authenticity and replay only
+  LogStart log_start = LogStart::kAtCheckpoint;
+  std::optional<TpmClock> last_clock = {};  // of the evidence that `from` comes from
+  const GoldenSnapshot* golden = nullptr;   // null: judge authenticity and replay only
   BootQuestion boot = BootQuestion::kNotAsked;
   const BootPolicy* boot_policy = nullptr;    // null: the boot is described, not judged
   const ImaPolicyRule* ima_policy = nullptr;  // null: not judged

@@ -15,6 +15,8 @@ namespace assay {
 using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
+enum class ByteOrder : std::uint8_t { kLittle, kBig };
+
 // The same memory seen as characters, and back. No copy; the result borrows from the argument.
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -62,6 +64,10 @@ class ByteReader {
   std::uint8_t u8() { return static_cast<std::uint8_t>(little_endian(1)); }
   std::uint16_t u16_le() { return static_cast<std::uint16_t>(little_endian(2)); }
   std::uint32_t u32_le() { return static_cast<std::uint32_t>(little_endian(4)); }
+  std::uint32_t u32(ByteOrder order) {
+    const std::uint32_t value = u32_le();
+    return order == ByteOrder::kLittle ? value : __builtin_bswap32(value);
+  }
   std::uint64_t u64_le() { return little_endian(8); }
 
  private:

@@ -118,8 +118,12 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the measurement log, or a record in it, is over the limit")                                  \
   X(kImaMalformed, "ima.malformed", kInvalid, kCritical,                                          \
     "the measurement log is cut short, or a record breaks its template's format")                 \
-  X(kImaUnknownTemplate, "ima.unknown_template", kInvalid, kCritical,                             \
-    "a record names a template whose fields are not known")                                       \
+  X(kImaUnknownTemplate, "ima.unknown_template", kViolation, kCritical,                           \
+    "an entry's template has no field that is known to hold a file digest, so no golden set can " \
+    "vouch for it")                                                                               \
+  X(kImaTemplateContradicted, "ima.template_contradicted", kTampering, kCritical,                 \
+    "the template name of a record hides the file digest that its data holds: the data is "       \
+    "proven, the name is not")                                                                    \
   X(kImaUnsupportedDigest, "ima.unsupported_digest", kViolation, kCritical,                       \
     "an entry has no file digest that Assay can understand, so no golden set can vouch for it")   \
   X(kImaTemplateDigestMismatch, "ima.template_digest_mismatch", kTampering, kCritical,            \

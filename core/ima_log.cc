@@ -8,197 +8,153 @@ namespace {
 
 constexpr std::size_t kMaxTemplateNameBytes = 256;
 constexpr std::size_t kMaxTemplateDataBytes = std::size_t{1} << 20;
-constexpr std::size_t kHeaderDigestBytes = 20;
 constexpr std::size_t kLegacyNameBytes = 255;  // Linux IMA_EVENT_NAME_LEN_MAX
 constexpr std::string_view kLegacyTemplate = "ima";
-
-struct FieldName {
-  std::string_view name;
-  ImaField field;
-};
-
-constexpr FieldName kFieldNames[] = {
-    {"d", ImaField::kD},
-    {"d-ng", ImaField::kDNg},
-    {"d-ngv2", ImaField::kDNgV2},
-    {"n", ImaField::kN},
-    {"n-ng", ImaField::kNNg},
-    {"sig", ImaField::kSig},
-    {"buf", ImaField::kBuf},
-    {"d-modsig", ImaField::kDModsig},
-    {"modsig", ImaField::kModsig},
-    {"evmsig", ImaField::kEvmSig},
-    {"xattrnames", ImaField::kXattrNames},
-    {"xattrlengths", ImaField::kXattrLengths},
-    {"xattrvalues", ImaField::kXattrValues},
-    {"iuid", ImaField::kIuid},
-    {"igid", ImaField::kIgid},
-    {"imode", ImaField::kImode},
-};
-
-struct TemplateName {
-  std::string_view name;
-  std::string_view format;
-};
-
-// Linux ima_template.c builtin_templates[]. "ima" is laid out otherwise and handled apart.
-constexpr TemplateName kTemplates[] = {
-    {"ima-ng", "d-ng|n-ng"},
-    {"ima-sig", "d-ng|n-ng|sig"},
-    {"ima-ngv2", "d-ngv2|n-ng"},
-    {"ima-sigv2", "d-ngv2|n-ng|sig"},
-    {"ima-buf", "d-ng|n-ng|buf"},
-    {"ima-modsig", "d-ng|n-ng|sig|d-modsig|modsig"},
-    {"evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode"},
-};
 
 std::string at(std::uint64_t index) {
   return "entry " + std::to_string(index) + ": ";
 }
 
-std::optional<ImaField> field_by_name(std::string_view name) {
-  for (const FieldName& row : kFieldNames) {
-    if (row.name == name) return row.field;
-  }
-  return std::nullopt;
-}
-
-// The format string of a template: a built-in one's, or the name itself.
-std::string_view format_of(std::string_view template_name) {
-  for (const TemplateName& row : kTemplates) {
-    if (row.name == template_name) return row.format;
-  }
-  return template_name;
-}
-
-// Splits `format` at '|' into entry.fields. False when a field is not known or there are too many.
-bool set_fields(ImaEntry& entry, std::string_view format) {
-  while (true) {
-    const std::size_t bar = format.find('|');
-    const auto field = field_by_name(format.substr(0, bar));
-    if (!field || entry.field_count == kMaxImaFields) return false;
-    entry.fields[entry.field_count++].field = *field;
-    if (bar == std::string_view::npos) return true;
-    format.remove_prefix(bar + 1);
-  }
-}
-
-Status read_values(ImaEntry& entry) {
+// Splits the template data into entry.fields. False when it is no sequence of at most 15 fields.
+bool split(ImaEntry& entry, ByteOrder order) {
   ByteReader reader(entry.template_data);
-  for (std::size_t i = 0; i < entry.field_count; ++i) {
-    entry.fields[i].value = reader.take(reader.u32_le());
+  while (!reader.at_end()) {
+    const ByteView value = reader.take(reader.u32(order));
+    if (!reader.ok() || entry.field_count == kMaxImaFields) return false;
+    entry.fields[entry.field_count++].value = value;
   }
-  if (!reader.ok() || !reader.at_end()) {
-    return fail(FaultId::kImaMalformed, at(entry.index) + "data is not its template's fields");
-  }
-  return {};
+  return true;
 }
 
-// "sha256:\0" digest, or with a type in front "verity:sha256:\0" digest. A violation's digest is
-// zero bytes whose number differs between kernels: nothing is read from it.
-Status read_prefixed_digest(ImaEntry& entry, ByteView value, bool typed) {
-  if (entry.violation) return {};
-  const auto nul = std::ranges::find(value, std::uint8_t{0});
-  const auto prefix_size = static_cast<std::size_t>(nul - value.begin());
-  std::string_view prefix = as_text(value.first(prefix_size));
-  if (nul == value.end() || !prefix.ends_with(':')) {
-    return fail(FaultId::kImaMalformed, at(entry.index) + "digest without algorithm");
-  }
+// "sha256:\0" digest, or with a type in front "verity:sha256:\0" digest.
+struct PrefixedDigest {
+  std::string_view type;
+  std::string_view algorithm;
+  ByteView bytes;
+};
+
+std::optional<PrefixedDigest> read_prefixed(ByteView value) {
+  static constexpr std::size_t kLongestPrefix = 40;
+  const ByteView head = value.first(std::min(value.size(), kLongestPrefix));
+  const auto nul = std::ranges::find(head, std::uint8_t{0});
+  const auto size = static_cast<std::size_t>(nul - head.begin());
+  std::string_view prefix = as_text(head.first(size));
+  if (nul == head.end() || !prefix.ends_with(':')) return std::nullopt;
   prefix.remove_suffix(1);
-  if (typed) {
-    const std::size_t colon = prefix.find(':');
-    const std::string_view type = prefix.substr(0, colon);
-    if (colon == std::string_view::npos || (type != "ima" && type != "verity")) {
-      return fail(FaultId::kImaMalformed, at(entry.index) + "digest without type");
-    }
-    prefix.remove_prefix(colon + 1);
+  const std::size_t colon = prefix.find(':');
+  if (colon == std::string_view::npos) return PrefixedDigest{{}, prefix, value.subspan(size + 1)};
+  return PrefixedDigest{prefix.substr(0, colon), prefix.substr(colon + 1), value.subspan(size + 1)};
+}
+
+bool is_type(std::string_view type) {
+  return type == "ima" || type == "verity";
+}
+
+// A field that can be nothing but a digest field.
+bool has_digest_shape(ByteView value) {
+  const auto prefixed = read_prefixed(value);
+  if (!prefixed || (!prefixed->type.empty() && !is_type(prefixed->type))) return false;
+  const auto alg = hash_by_name(prefixed->algorithm);
+  return alg && prefixed->bytes.size() == hash_size(*alg);
+}
+
+// A violation's digest is zero bytes whose number differs between kernels: nothing is read from it.
+Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
+  const auto prefixed = read_prefixed(field.value);
+  if (!prefixed) return fail(FaultId::kImaMalformed, at(entry.index) + "digest without algorithm");
+  if ((field.field == ImaField::kDNgV2) ? !is_type(prefixed->type) : !prefixed->type.empty()) {
+    return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong type");
   }
-  const auto alg = hash_by_name(prefix);
-  if (!alg) return {};  // judged: nothing vouches for a digest that nobody understands
-  entry.file_digest = Digest::from(*alg, value.subspan(prefix_size + 1));
+  const auto alg = hash_by_name(prefixed->algorithm);
+  entry.digest_state = FileDigestState::kUnsupported;
+  if (!alg) return {};
+  entry.file_digest = Digest::from(*alg, prefixed->bytes);
   if (!entry.file_digest) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
   }
+  entry.digest_state = FileDigestState::kKnown;
   return {};
 }
 
-Status read_name(ImaEntry& entry, ByteView value, bool terminated) {
-  if (terminated) {
-    if (value.empty() || value.back() != 0) {
-      return fail(FaultId::kImaMalformed, at(entry.index) + "name without its NUL");
-    }
-    value = value.first(value.size() - 1);
+Status read_sha1(ImaEntry& entry, ByteView value) {
+  entry.file_digest = Digest::from(HashAlg::kSha1, value);
+  if (!entry.file_digest) {
+    return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
   }
-  entry.name = as_text(value);
+  entry.digest_state = FileDigestState::kKnown;
+  return {};
+}
+
+Status read_name(ImaEntry& entry, ByteView value) {
+  if (value.empty() || value.back() != 0) {
+    return fail(FaultId::kImaMalformed, at(entry.index) + "name without its NUL");
+  }
+  entry.name = as_text(value.first(value.size() - 1));
+  return {};
+}
+
+// The field that holds the file's digest: the first that says its algorithm, else the first `d`.
+const ImaFieldValue* digest_field(std::span<const ImaFieldValue> fields) {
+  const auto prefixed = std::ranges::find_if(fields, [](const ImaFieldValue& f) {
+    return f.field == ImaField::kDNg || f.field == ImaField::kDNgV2;
+  });
+  if (prefixed != fields.end()) return &*prefixed;
+  const auto plain = std::ranges::find(fields, ImaField::kD, &ImaFieldValue::field);
+  return plain == fields.end() ? nullptr : &*plain;
+}
+
+Status read_file_digest(ImaEntry& entry, std::span<const ImaFieldValue> fields) {
+  const ImaFieldValue* field = digest_field(fields);
+  if (entry.violation || field == nullptr) return {};
+  ASSAY_OK(field->field == ImaField::kD ? read_sha1(entry, field->value)
+                                        : read_digest(entry, *field));
+  const auto before = field->field == ImaField::kD
+                          ? fields
+                          : fields.first(static_cast<std::size_t>(field - fields.data()));
+  if (std::ranges::any_of(before, has_digest_shape, &ImaFieldValue::value)) {
+    entry.digest_state = FileDigestState::kContradicted;
+    entry.file_digest.reset();
+  }
   return {};
 }
 
 Status read_meaning(ImaEntry& entry) {
-  for (const ImaFieldValue& f : std::span(entry.fields).first(entry.field_count)) {
-    switch (f.field) {
-      case ImaField::kD:
-        if (f.value.size() != hash_size(HashAlg::kSha1)) {
-          return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
-        }
-        if (!entry.violation) entry.file_digest = Digest::from(HashAlg::kSha1, f.value);
-        break;
-      case ImaField::kDNg:
-        ASSAY_OK(read_prefixed_digest(entry, f.value, false));
-        break;
-      case ImaField::kDNgV2:
-        ASSAY_OK(read_prefixed_digest(entry, f.value, true));
-        break;
-      case ImaField::kN:
-      case ImaField::kNNg:
-        ASSAY_OK(read_name(entry, f.value, true));
-        break;
-      default:
-        break;
-    }
+  const std::span<const ImaFieldValue> fields = entry.all_fields();
+  ASSAY_OK(read_file_digest(entry, fields));
+  for (const ImaFieldValue& f : fields) {
+    if (f.field == ImaField::kN || f.field == ImaField::kNNg) ASSAY_OK(read_name(entry, f.value));
   }
   return {};
 }
 
 // Template "ima": digest[20], then the name with a length in front, and no length over it all.
-Status read_legacy(ImaEntry& entry, ByteReader& reader) {
+Status read_legacy(ImaEntry& entry, ByteReader& reader, ByteOrder order) {
   entry.legacy = true;
   const ByteView whole = reader.rest();
   const ByteView digest = reader.take(hash_size(HashAlg::kSha1));
-  const std::uint32_t name_size = reader.u32_le();
+  const std::uint32_t name_size = reader.u32(order);
   if (name_size > kLegacyNameBytes) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "legacy name over 255 bytes");
   }
   const ByteView name = reader.take(name_size);
   if (!reader.ok()) return fail(FaultId::kImaMalformed, at(entry.index) + "cut short");
   entry.template_data = whole.first(digest.size() + sizeof name_size + name.size());
-  entry.fields[0] = {ImaField::kD, digest};
-  entry.fields[1] = {ImaField::kN, name};
+  entry.fields[0] = {ImaField::kD, "d", digest};
+  entry.fields[1] = {ImaField::kN, "n", name};
   entry.field_count = 2;
-  if (!entry.violation) entry.file_digest = Digest::from(HashAlg::kSha1, digest);
-  return read_name(entry, name, false);
+  entry.name = as_text(name);
+  return read_file_digest(entry, entry.all_fields());
 }
 
-Status read_fields(ImaEntry& entry, ByteReader& reader) {
-  const std::uint32_t data_size = reader.u32_le();
-  if (data_size > kMaxTemplateDataBytes) {
-    return fail(FaultId::kImaTooLarge, at(entry.index) + "template data over 1 MiB");
-  }
-  entry.template_data = reader.take(data_size);
-  if (!reader.ok()) return fail(FaultId::kImaMalformed, at(entry.index) + "cut short");
-  if (!set_fields(entry, format_of(entry.template_name))) {
-    return fail(FaultId::kImaUnknownTemplate, at(entry.index) + "unknown template");
-  }
-  ASSAY_OK(read_values(entry));
-  return read_meaning(entry);
+bool parses_in(ByteView log, ImaLogForm form) {
+  return ImaLogReader(log, form).next().has_value();
 }
 
 }  // namespace
 
 std::optional<ByteView> ImaEntry::find(ImaField field) const {
-  for (const ImaFieldValue& f : std::span(fields).first(field_count)) {
-    if (f.field == field) return f.value;
-  }
-  return std::nullopt;
+  const auto found = std::ranges::find(all_fields(), field, &ImaFieldValue::field);
+  return found == all_fields().end() ? std::nullopt : std::optional(found->value);
 }
 
 Digest template_digest(const ImaEntry& entry, Hasher& hasher) {
@@ -210,12 +166,53 @@ Digest template_digest(const ImaEntry& entry, Hasher& hasher) {
   return hasher({entry.fields[0].value, name, ByteView(kZeros).subspan(name.size())});
 }
 
+ImaLogForm guess_ima_log_form(ByteView log) {
+  for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+    for (const HashAlg digests : kAllHashAlgs) {
+      if (parses_in(log, {order, digests})) return {order, digests};
+    }
+  }
+  return {};
+}
+
+const ResolvedTemplate& ImaLogReader::resolve(const ImaEntry& entry) {
+  if (!last_ || last_->name != entry.template_name || last_->field_count != entry.field_count) {
+    last_ = {.name = entry.template_name,
+             .field_count = entry.field_count,
+             .meaning = resolve_template(entry.template_name, entry.field_count)};
+  }
+  return last_->meaning;
+}
+
+Status ImaLogReader::read_fields(ImaEntry& entry) {
+  const std::uint32_t data_size = reader_.u32(form_.order);
+  if (data_size > kMaxTemplateDataBytes) {
+    return fail(FaultId::kImaTooLarge, at(entry.index) + "template data over 1 MiB");
+  }
+  entry.template_data = reader_.take(data_size);
+  if (!reader_.ok()) return fail(FaultId::kImaMalformed, at(entry.index) + "cut short");
+  const bool has_fields = split(entry, form_.order);
+  const ResolvedTemplate& resolved = resolve(entry);
+  if (resolved.kind == ImaTemplateKind::kForeign) {
+    if (!has_fields) entry.field_count = 0;
+    return {};
+  }
+  if (!has_fields || resolved.kind == ImaTemplateKind::kMisfit) {
+    return fail(FaultId::kImaMalformed, at(entry.index) + "data is not its template's fields");
+  }
+  for (std::size_t i = 0; i < entry.field_count; ++i) {
+    entry.fields[i].field = resolved.layout.fields[i].field;
+    entry.fields[i].name = resolved.layout.fields[i].name;
+  }
+  return read_meaning(entry);
+}
+
 Result<ImaEntry> ImaLogReader::next() {
   ImaEntry entry;
   entry.index = next_index_;
-  const std::uint32_t pcr = reader_.u32_le();
-  entry.header_digest = reader_.take(kHeaderDigestBytes);
-  const std::uint32_t name_size = reader_.u32_le();
+  const std::uint32_t pcr = reader_.u32(form_.order);
+  entry.header_digest = reader_.take(hash_size(form_.digests));
+  const std::uint32_t name_size = reader_.u32(form_.order);
   if (reader_.ok() && name_size > kMaxTemplateNameBytes) {
     return fail(FaultId::kImaTooLarge, at(entry.index) + "template name over 256 bytes");
   }
@@ -225,8 +222,9 @@ Result<ImaEntry> ImaLogReader::next() {
   if (!index) return fail(FaultId::kImaMalformed, at(entry.index) + "PCR over 23");
   entry.pcr = *index;
   entry.violation = std::ranges::all_of(entry.header_digest, [](std::uint8_t b) { return b == 0; });
-  ASSAY_OK(entry.template_name == kLegacyTemplate ? read_legacy(entry, reader_)
-                                                  : read_fields(entry, reader_));
+  if (entry.violation) entry.digest_state = FileDigestState::kUnmeasured;
+  ASSAY_OK(entry.template_name == kLegacyTemplate ? read_legacy(entry, reader_, form_.order)
+                                                  : read_fields(entry));
   ++next_index_;
   return entry;
 }

@@ -8,13 +8,39 @@
 namespace assay {
 namespace {
 
+// The template digests of one entry, each made once however many banks want it.
+class TemplateDigests {
+ public:
+  void start(const ImaEntry& entry) {
+    entry_ = &entry;
+    have_ = {};
+  }
+
+  const Digest& of(HashAlg alg) {
+    std::optional<Digest>& out = have_[static_cast<std::size_t>(alg)];
+    if (!out) out = template_digest(*entry_, hasher(alg));
+    return *out;
+  }
+
+  Hasher& hasher(HashAlg alg) {
+    std::optional<Hasher>& out = hashers_[static_cast<std::size_t>(alg)];
+    if (!out) out.emplace(alg);
+    return *out;
+  }
+
+ private:
+  const ImaEntry* entry_ = nullptr;
+  std::array<std::optional<Digest>, std::size(kAllHashAlgs)> have_;
+  std::array<std::optional<Hasher>, std::size(kAllHashAlgs)> hashers_;
+};
+
+// What a kernel extends a bank with.
+enum class Extends : std::uint8_t { kTemplateDigest, kPaddedSha1 };
+
 // One bank's PCRs while entries go by.
 class Bank {
  public:
-  enum class Extends { kTemplateDigest, kPaddedSha1 };
-
-  Bank(HashAlg alg, Extends extends, const PcrValues& running)
-      : alg_(alg), extends_(extends), hasher_(alg) {
+  Bank(HashAlg alg, Extends extends, const PcrValues& running) : alg_(alg), extends_(extends) {
     for (const auto& [slot, value] : running) {
       if (slot.bank == alg) pcrs_[slot.index.value()] = value;
     }
@@ -23,9 +49,9 @@ class Bank {
 
   HashAlg alg() const { return alg_; }
 
-  void extend_with(const ImaEntry& entry, const Digest& sha1) {
+  void extend_with(const ImaEntry& entry, TemplateDigests& digests) {
     std::optional<Digest>& pcr = pcrs_[entry.pcr.value()];
-    pcr = extend(hasher_, pcr.value_or(Digest::zero(alg_)), value_for(entry, sha1));
+    pcr = extend(digests.hasher(alg_), pcr.value_or(Digest::zero(alg_)), value_for(entry, digests));
   }
 
   // Whether `index` stands at its quoted value.
@@ -52,15 +78,16 @@ class Bank {
   }
 
  private:
-  Digest value_for(const ImaEntry& entry, const Digest& sha1) {
+  // Of a violation the kernel extends ones, as many as the bank is wide whatever it can compute:
+  // Linux ima_queue.c ima_init_digests().
+  Digest value_for(const ImaEntry& entry, TemplateDigests& digests) const {
     if (entry.violation) return Digest::filled(alg_, 0xff);
-    if (extends_ == Extends::kPaddedSha1) return *Digest::padded(alg_, sha1.bytes());
-    return alg_ == HashAlg::kSha1 ? sha1 : template_digest(entry, hasher_);
+    if (extends_ == Extends::kTemplateDigest) return digests.of(alg_);
+    return *Digest::padded(alg_, digests.of(HashAlg::kSha1).bytes());
   }
 
   HashAlg alg_;
   Extends extends_;
-  Hasher hasher_;
   std::array<std::optional<Digest>, PcrIndex::kCount> pcrs_;
 };
 
@@ -68,18 +95,16 @@ class Bank {
 // which a kernel may have extended it.
 class OtherBanks {
  public:
-  OtherBanks(const QuotedPcrs& quoted) {
+  explicit OtherBanks(const QuotedPcrs& quoted) {
     for (const HashAlg alg : kAllHashAlgs) {
       if (alg == quoted.primary_bank() || quoted.find({alg, kImaPcr}) == nullptr) continue;
-      banks_.emplace_back(alg, Bank::Extends::kTemplateDigest, PcrValues{});
-      if (alg == HashAlg::kSha384 || alg == HashAlg::kSha512) {
-        banks_.emplace_back(alg, Bank::Extends::kPaddedSha1, PcrValues{});
-      }
+      banks_.emplace_back(alg, Extends::kTemplateDigest, PcrValues{});
+      if (alg != HashAlg::kSha1) banks_.emplace_back(alg, Extends::kPaddedSha1, PcrValues{});
     }
   }
 
-  void extend_with(const ImaEntry& entry, const Digest& sha1) {
-    for (Bank& bank : banks_) bank.extend_with(entry, sha1);
+  void extend_with(const ImaEntry& entry, TemplateDigests& digests) {
+    for (Bank& bank : banks_) bank.extend_with(entry, digests);
   }
 
   // The first bank that agrees in no way, or nothing.
@@ -99,32 +124,36 @@ class OtherBanks {
 
 struct Match {
   LogCheckpoint at;
+  std::size_t last_record = 0;  // where it begins in the replayed bytes
   std::optional<HashAlg> disagreeing;
 };
 
+// One way to read one sequence of records.
 class Replay {
  public:
-  Replay(const QuotedPcrs& quoted, const LogCheckpoint& from)
+  Replay(const QuotedPcrs& quoted, const LogCheckpoint& from, HashAlg header, Extends extends)
       : quoted_(quoted),
         from_(from),
-        primary_(quoted.primary_bank(), Bank::Extends::kTemplateDigest, from.running) {
+        header_(header),
+        primary_(quoted.primary_bank(), extends, from.running) {
     if (from.entries == 0) others_.emplace(quoted);
-    if (primary_.at_quote(quoted_)) remember_match(from.entries, 0);
+    if (primary_.at_quote(quoted_)) match_ = match(from.entries, 0, 0);
   }
 
-  Status step(const ImaEntry& entry, std::size_t bytes_behind) {
+  // An entry whose record is in [begin, end) of the bytes.
+  Status step(const ImaEntry& entry, std::size_t begin, std::size_t end) {
     if (quoted_.find({primary_.alg(), entry.pcr}) == nullptr) {
       return fail(FaultId::kImaPcrNotQuoted, "entry " + std::to_string(entry.index) +
                                                  " names PCR " + std::to_string(entry.pcr.value()));
     }
-    const Digest sha1 = template_digest(entry, sha1_);
-    if (!entry.violation && !std::ranges::equal(sha1.bytes(), entry.header_digest)) {
+    digests_.start(entry);
+    if (!entry.violation && !header_agrees(entry)) {
       return fail(FaultId::kImaTemplateDigestMismatch, "entry " + std::to_string(entry.index));
     }
-    primary_.extend_with(entry, sha1);
-    if (others_) others_->extend_with(entry, sha1);
+    primary_.extend_with(entry, digests_);
+    if (others_) others_->extend_with(entry, digests_);
     if (primary_.at_quote(entry.pcr, quoted_) && primary_.at_quote(quoted_)) {
-      remember_match(entry.index + 1, bytes_behind);
+      match_ = match(entry.index + 1, begin, end);
     }
     return {};
   }
@@ -149,35 +178,130 @@ class Replay {
   }
 
  private:
-  void remember_match(std::uint64_t entries, std::size_t bytes_behind) {
-    match_ = Match{.at = {.entries = entries,
-                          .bytes = from_.bytes + bytes_behind,
-                          .running = primary_.running()},
-                   .disagreeing = others_ ? others_->disagreeing(quoted_) : std::nullopt};
+  // A file of an algorithm that the kernel lacks shows SHA-1 digests, padded as they are extended.
+  bool header_agrees(const ImaEntry& entry) {
+    if (std::ranges::equal(digests_.of(header_).bytes(), entry.header_digest)) return true;
+    const Digest& sha1 = digests_.of(HashAlg::kSha1);
+    return std::ranges::equal(Digest::padded(header_, sha1.bytes())->bytes(), entry.header_digest);
+  }
+
+  Match match(std::uint64_t entries, std::size_t last_record, std::size_t end) const {
+    return {.at = {.entries = entries, .bytes = end, .running = primary_.running()},
+            .last_record = last_record,
+            .disagreeing = others_ ? others_->disagreeing(quoted_) : std::nullopt};
   }
 
   const QuotedPcrs& quoted_;
   const LogCheckpoint& from_;
-  Hasher sha1_{HashAlg::kSha1};
+  HashAlg header_;
+  TemplateDigests digests_;
   Bank primary_;
   std::optional<OtherBanks> others_;
   std::optional<Match> match_;
 };
 
+struct Question {
+  const QuotedPcrs& quoted;
+  const LogCheckpoint& from;
+  const ReplayRules& rules;
+};
+
+// What leads from the checkpoint to the quote, and how many entries there were in all.
+struct Found {
+  Match match;
+  std::uint64_t entries = 0;
+};
+
+Result<Found> replay_as(ByteView log, const Question& question, Extends extends) {
+  Replay replay(question.quoted, question.from, question.rules.form.digests, extends);
+  ImaLogReader reader(log, question.rules.form, question.from.entries);
+  while (!reader.at_end()) {
+    const std::size_t begin = reader.offset();
+    ASSAY_TRY(const ImaEntry entry, reader.next());
+    ASSAY_OK(replay.step(entry, begin, reader.offset()));
+  }
+  const std::uint64_t entries = reader.next_index() - question.from.entries;
+  ASSAY_TRY(Match match, std::move(replay).finish(entries));
+  return Found{.match = std::move(match), .entries = entries};
+}
+
+// From a log that begins at the checkpoint. The second way is looked at only when the first leads
+// nowhere: it is rare, and what failed by its form fails in both.
+Result<Found> replay_from(ByteView log, const Question& question) {
+  auto found = replay_as(log, question, Extends::kTemplateDigest);
+  if (found || found.error().id != FaultId::kImaPcrMismatch ||
+      question.quoted.primary_bank() == HashAlg::kSha1) {
+    return found;
+  }
+  auto padded = replay_as(log, question, Extends::kPaddedSha1);
+  if (!padded) return found;
+  if (!question.rules.allow_sha1) {
+    return fail(FaultId::kQuoteSha1Refused,
+                "PCR 10's " + std::string(hash_name(question.quoted.primary_bank())) +
+                    " bank holds padded SHA-1 digests: the kernel lacks that algorithm");
+  }
+  return padded;
+}
+
+// Offsets at which the entry after the checkpoint may begin: after records that equal the last
+// proven one, newest first, and where the log does, when just the proven ones were removed.
+Result<std::vector<std::size_t>> resume_points(ByteView log, const Question& question) {
+  std::vector<std::size_t> after;
+  Hasher sha256(HashAlg::kSha256);
+  ImaLogReader reader(log, question.rules.form);
+  while (question.from.last_record && !reader.at_end()) {
+    const std::size_t begin = reader.offset();
+    ASSAY_TRY([[maybe_unused]] const ImaEntry entry, reader.next());
+    if (sha256(log.subspan(begin, reader.offset() - begin)) == *question.from.last_record) {
+      after.push_back(reader.offset());
+    }
+  }
+  std::ranges::reverse(after);
+  after.resize(std::min(after.size(), kMaxResumePoints - 1));
+  after.push_back(0);
+  return after;
+}
+
 }  // namespace
 
-Result<AttestedImaLog> replay_ima_log(ByteView log, const QuotedPcrs& quoted,
-                                      const LogCheckpoint& from) {
-  Replay replay(quoted, from);
-  ImaLogReader reader(log, from.entries);
-  while (!reader.at_end()) {
-    ASSAY_TRY(const ImaEntry entry, reader.next());
-    ASSAY_OK(replay.step(entry, reader.offset()));
+// Makes proofs: the only one that may.
+class ReplayedPart {
+ public:
+  static Result<AttestedImaLog> attested(ByteView log, std::size_t begin,
+                                         const Question& question) {
+    const ByteView part = log.subspan(begin);
+    ASSAY_TRY(Found found, replay_from(part, question));
+    const LogCheckpoint& from = question.from;
+    const std::size_t end = found.match.at.bytes;
+    AttestedImaLog out;
+    out.form_ = question.rules.form;
+    out.proven_ = part.first(end);
+    out.skipped_bytes_ = begin;
+    out.first_entry_ = from.entries;
+    out.tail_entries_ = from.entries + found.entries - found.match.at.entries;
+    out.next_ = std::move(found.match.at);
+    const bool from_checkpoint = question.rules.start == LogStart::kAtCheckpoint;
+    out.next_.bytes = end + (from_checkpoint ? from.bytes : begin);
+    out.next_.last_record =
+        end == 0 ? from.last_record
+                 : hash(HashAlg::kSha256, out.proven_.subspan(found.match.last_record,
+                                                              end - found.match.last_record));
+    return out;
   }
-  ASSAY_TRY(Match match, std::move(replay).finish(reader.next_index() - from.entries));
-  const ByteView proven = log.first(match.at.bytes - from.bytes);
-  const std::uint64_t tail = reader.next_index() - match.at.entries;
-  return AttestedImaLog(proven, from.entries, std::move(match.at), tail);
+};
+
+Result<AttestedImaLog> replay_ima_log(ByteView log, const QuotedPcrs& quoted,
+                                      const LogCheckpoint& from, const ReplayRules& rules) {
+  const Question question{.quoted = quoted, .from = from, .rules = rules};
+  if (rules.start == LogStart::kAtCheckpoint) return ReplayedPart::attested(log, 0, question);
+  ASSAY_TRY(const std::vector<std::size_t> points, resume_points(log, question));
+  std::optional<Fault> first;
+  for (const std::size_t begin : points) {
+    auto out = ReplayedPart::attested(log, begin, question);
+    if (out) return out;
+    if (!first) first = std::move(out).error();
+  }
+  return tl::unexpected<Fault>(*std::move(first));
 }
 
 }  // namespace assay

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/ima_log.h"
 #include "core/tpm_quote.h"
@@ -22,6 +23,23 @@ struct LogCheckpoint {
   std::uint64_t bytes = 0;    // their size in the log
   PcrValues running = {};     // what they extend the PCRs to; a PCR not in here is still zero
   ImaPolicyState ima_policy = ImaPolicyState::kNotJudged;  // what appraise() made of them
+  // SHA-256 of the last proven record as the log has it: finds the place again in a log from which
+  // earlier records were removed. Nothing before the first, and where it was not kept.
+  std::optional<Digest> last_record = {};
+};
+
+// Where the bytes given to replay_ima_log() begin.
+enum class LogStart : std::uint8_t {
+  kAtCheckpoint,
+  // With the oldest record that the node still has: since Linux 7.2 root may remove records that
+  // were exported (CONFIG_IMA_STAGING). The PCR tells where in it the checkpoint is.
+  kUnknown,
+};
+
+struct ReplayRules {
+  ImaLogForm form = {};
+  LogStart start = LogStart::kAtCheckpoint;
+  bool allow_sha1 = false;  // a log that the primary bank proves by SHA-1 digests only
 };
 
 // Log entries whose digests lead to the PCRs that a TPM signed. Only replay_ima_log() makes one.
@@ -32,7 +50,10 @@ class AttestedImaLog {
   std::uint64_t size() const { return next_.entries - first_entry_; }
 
   // The proven entries, in log order. They have parsed before, so next() cannot fail on them.
-  ImaLogReader entries() const { return ImaLogReader(proven_, first_entry_); }
+  ImaLogReader entries() const { return ImaLogReader(proven_, form_, first_entry_); }
+
+  // How many bytes of the log are before them: those that an earlier replay has proven.
+  std::size_t skipped_bytes() const { return skipped_bytes_; }
 
   // Where the next replay goes on.
   const LogCheckpoint& next() const { return next_; }
@@ -42,43 +63,48 @@ class AttestedImaLog {
   std::uint64_t tail_entries() const { return tail_entries_; }
 
  private:
-  friend Result<AttestedImaLog> replay_ima_log(ByteView, const QuotedPcrs&, const LogCheckpoint&);
-  AttestedImaLog(ByteView proven, std::uint64_t first_entry, LogCheckpoint next,
-                 std::uint64_t tail_entries)
-      : proven_(proven),
-        first_entry_(first_entry),
-        next_(std::move(next)),
-        tail_entries_(tail_entries) {}
+  friend class ReplayedPart;
+  AttestedImaLog() = default;
 
   ByteView proven_;
-  std::uint64_t first_entry_;
+  ImaLogForm form_;
+  std::size_t skipped_bytes_ = 0;
+  std::uint64_t first_entry_ = 0;
   LogCheckpoint next_;
-  std::uint64_t tail_entries_;
+  std::uint64_t tail_entries_ = 0;
 };
 
 // Extends PCRs with the entries of `log`, from `from` on, and keeps the prefix that ends on the
 // quoted values.
 //
-//   log      untrusted; starts with entry `from.entries`; borrowed by the result
+//   log      untrusted; starts with entry `from.entries`, or as rules.start says; borrowed by the
+//            result
 //   quoted   the proof; the IMA PCR has to match in its primary bank
 //   from     fresh, or the next() of an earlier replay of the same boot
 //
-// From a fresh checkpoint every other quoted bank that holds the IMA PCR is replayed too and has to
-// match at the same entry; a SHA-384 or SHA-512 bank may hold zero-padded SHA-1 digests instead,
-// which is what a kernel extends when it lacks that algorithm.
+// A kernel that lacks a TPM bank's algorithm extends that bank with SHA-1 digests, zero-padded. From
+// a fresh checkpoint every other quoted bank that holds the IMA PCR is replayed too and has to match
+// at the same entry, in one of the two ways; a primary bank that matches in the second way only is
+// accepted with rules.allow_sha1.
+//
+// In a log of unknown start the checkpoint is looked for at the log's beginning and after records
+// that equal the last proven one, the newest kMaxResumePoints of them.
 //
 // Fails with, as met in log order:
-//   kImaTooLarge, kImaMalformed, kImaUnknownTemplate  as ImaLogReader::next(), in the tail as well
-//   kImaTemplateDigestMismatch  a record's SHA-1 is not that of its data
-//   kImaPcrNotQuoted            a record names a PCR that the quote's primary bank does not cover
+//   kImaTooLarge, kImaMalformed  as ImaLogReader::next(), in the tail as well
+//   kImaTemplateDigestMismatch   a record's digest is not that of its data
+//   kImaPcrNotQuoted             a record names a PCR that the quote's primary bank does not cover
 // and after the last record:
-//   kImaPcrMismatch             no prefix leads to the quoted values
-//   kImaLogTruncated            the same, with nothing in `log` although the PCR has moved on
-//   kImaNothingMeasured         the quote proves an empty log, and `from` is fresh
+//   kQuoteSha1Refused            SHA-1 digests lead to the quoted values, and nothing else does
+//   kImaPcrMismatch              no prefix leads to the quoted values
+//   kImaLogTruncated             the same, with nothing in `log` although the PCR has moved on
+//   kImaNothingMeasured          the quote proves an empty log, and `from` is fresh
 //
-// Pure; O(bytes of log), no allocation per entry. Append happens before extend under one mutex
-// (Linux ima_queue.c ima_add_template_entry()), so a log read after the quote is never behind it.
+// Pure; O(bytes of log) for each place where it may resume, no allocation per entry. Append happens
+// before extend under one mutex (Linux ima_queue.c ima_add_template_entry()), so a log read after the
+// quote is never behind it.
 Result<AttestedImaLog> replay_ima_log(ByteView log, const QuotedPcrs& quoted,
-                                      const LogCheckpoint& from);
+                                      const LogCheckpoint& from, const ReplayRules& rules = {});
+inline constexpr std::size_t kMaxResumePoints = 16;
 
 }  // namespace assay

@@ -33,7 +33,7 @@ void take(const ImaEntry& entry, LearnedFiles& out) {
 Result<LearnedFiles> learn_ima_log(ByteView log) {
   LearnedFiles out;
   Hasher sha1(HashAlg::kSha1);
-  for (ImaLogReader reader(log); !reader.at_end();) {
+  for (ImaLogReader reader(log, guess_ima_log_form(log)); !reader.at_end();) {
     ASSAY_TRY(const ImaEntry entry, reader.next());
     ASSAY_OK(check_digest(entry, sha1));
     take(entry, out);

@@ -25,6 +25,20 @@ Bytes one(std::string_view name, const std::vector<Bytes>& fields) {
   return ImaBuilder().record(kImaPcr, name, fields).bytes();
 }
 
+Bytes joined(ByteView a, ByteView b) {
+  Bytes out(a.begin(), a.end());
+  out.insert(out.end(), b.begin(), b.end());
+  return out;
+}
+
+std::string fields_of(const ImaEntry& entry) {
+  std::string out;
+  for (const ImaFieldValue& f : entry.all_fields()) {
+    out += std::string(f.name) + (f.field == ImaField::kUnknown ? "? " : " ");
+  }
+  return out;
+}
+
 Bytes with(Bytes log, std::size_t at, std::uint8_t value) {
   log[at] = value;
   return log;
@@ -69,6 +83,8 @@ TEST_CASE("ImaLogReader: a record that is not its template's is refused for its 
   const Bytes good = one("ima-ng", {d, n});
   const Bytes short_digest(d.begin(), d.end() - 1);
   const Bytes no_nul(n.begin(), n.end() - 1);
+  const Bytes typed = joined(as_bytes("verity:"), d);
+  const Bytes foreign = joined(as_bytes("btrfs:"), d);
   struct Row {
     std::string name;
     Bytes log;
@@ -79,10 +95,9 @@ TEST_CASE("ImaLogReader: a record that is not its template's is refused for its 
       {"PCR 24", with(good, 0, 24), "ima.malformed"},
       {"PCR over 255", with(good, 1, 1), "ima.malformed"},
       {"a template name over the limit", with(good, 25, 2), "ima.too_large"},
-      {"a template that is not known", one("ima-nx", {d, n}), "ima.unknown_template"},
-      {"an empty template name", one("", {d, n}), "ima.unknown_template"},
-      {"a format string with an unknown field", one("d-ng|n-ng|nope", {d, n, {}}),
-       "ima.unknown_template"},
+      {"a format string of more fields than a kernel allows",
+       one("d-ng|n-ng|a|b|c|d|e|f|g|h|i|j|k|l|m|o", std::vector<Bytes>(16)), "ima.malformed"},
+      {"ima-ns of as many fields as no patch gives it", one("ima-ns", {d}), "ima.malformed"},
       {"a field too many", one("ima-ng", {d, n, {}}), "ima.malformed"},
       {"a field too few", one("ima-sig", {d, n}), "ima.malformed"},
       {"a digest cut short", one("ima-ng", {short_digest, n}), "ima.malformed"},
@@ -91,6 +106,8 @@ TEST_CASE("ImaLogReader: a record that is not its template's is refused for its 
       {"a name without NUL", one("ima-ng", {d, no_nul}), "ima.malformed"},
       {"an empty name field", one("ima-ng", {d, {}}), "ima.malformed"},
       {"an ngv2 digest without type", one("ima-ngv2", {d, n}), "ima.malformed"},
+      {"an ng digest with a type", one("ima-ng", {typed, n}), "ima.malformed"},
+      {"an ngv2 digest of a foreign type", one("ima-ngv2", {foreign, n}), "ima.malformed"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -115,8 +132,133 @@ TEST_CASE("ImaLogReader: a file digest of an algorithm that is not known is left
   const Bytes log = one("ima-ng", {sm3, n_ng("/x")});
   const auto entry = ImaLogReader(log).next();
   REQUIRE(entry.has_value());
+  CHECK(entry->digest_state == FileDigestState::kUnsupported);
   CHECK_FALSE(entry->file_digest.has_value());
-  CHECK_FALSE(entry->violation);
+}
+
+TEST_CASE("ImaLogReader: a field that is not known is carried, and the others are still read") {
+  const Bytes log = one("d-ng|nope|n-ng", {d_ng(digest_of("x")), {1, 2}, n_ng("/x")});
+  const auto entry = ImaLogReader(log).next();
+  REQUIRE(entry.has_value());
+  CHECK(fields_of(*entry) == "d-ng nope? n-ng ");
+  CHECK(to_hex(*entry->find(ImaField::kUnknown)) == "0102");
+  CHECK(entry->file_digest == digest_of("x"));
+  CHECK(entry->name == "/x");
+}
+
+TEST_CASE("ImaLogReader: of a template that nobody knows, no field means anything") {
+  for (const std::string name : {"ima-nx", "", "IMA-NG", "ima-ng "}) {
+    CAPTURE(name);
+    const Bytes log = one(name, {d_ng(digest_of("x")), n_ng("/x")});
+    const auto entry = ImaLogReader(log).next();
+    REQUIRE(entry.has_value());
+    CHECK(fields_of(*entry) == "? ? ");
+    CHECK(entry->digest_state == FileDigestState::kNoField);
+    CHECK(entry->name.empty());
+  }
+}
+
+TEST_CASE("ImaLogReader: foreign template data that is no fields is carried whole") {
+  Bytes log = one("ima-nx", {{1, 2, 3}});
+  log[log.size() - 7] = 9;  // the field's length
+  const auto entry = ImaLogReader(log).next();
+  REQUIRE(entry.has_value());
+  CHECK(entry->field_count == 0);
+  CHECK(entry->template_data.size() == 7);
+}
+
+TEST_CASE("ImaLogReader: out-of-tree templates are read by their fields") {
+  const Bytes d = d_ng(digest_of("x"));
+  const Bytes n = n_ng("/x");
+  const Bytes uuid(16, 0xe4);
+  struct Row {
+    std::string name;
+    std::vector<Bytes> fields;
+    std::string want;
+    ImaField label;
+    std::string value;
+  };
+  const Row rows[] = {
+      {"ima-cgpath",
+       {n_ng("/bin/sh:swapper/0"), n_ng("/kubepods.slice/x.scope"), d, n},
+       "dep cg-path d-ng n-ng ",
+       ImaField::kCgPath,
+       "/kubepods.slice/x.scope"},
+      {"ima-dep-cgn",
+       {n_ng("/bin/sh:swapper/0"), n_ng("x.scope"), d, n},
+       "dep cgn d-ng n-ng ",
+       ImaField::kCgn,
+       "x.scope"},
+      {"ima-ns", {d, n, n_ng("f0000075")}, "d-ng n-ng ns ", ImaField::kNs, "f0000075"},
+      {"ima-ns", {d, n, uuid}, "d-ng n-ng ns ", ImaField::kNs, std::string(16, '\xe4')},
+      {"ima-ns", {d, n, n_ng("web-0")}, "d-ng n-ng ns ", ImaField::kNs, "web-0"},
+      {"ima-ns", {uuid, d, n, {}}, "ns d-ng n-ng sig ", ImaField::kNs, std::string(16, '\xe4')},
+      {"d-ng|n-ng|cg-path",
+       {d, n, n_ng("/x.scope")},
+       "d-ng n-ng cg-path ",
+       ImaField::kCgPath,
+       "/x.scope"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.want);
+    const Bytes log = one(row.name, row.fields);
+    const auto entry = ImaLogReader(log).next();
+    REQUIRE(entry.has_value());
+    CHECK(fields_of(*entry) == row.want);
+    CHECK(entry->file_digest == digest_of("x"));
+    CHECK(entry->name == "/x");
+    CHECK(as_text(*entry->find(row.label)).starts_with(row.value));
+  }
+}
+
+TEST_CASE("ImaLogReader: a record renamed to point at another digest contradicts its data") {
+  const Bytes real = d_ng(digest_of("malware"));
+  const Bytes golden = d_ng(digest_of("golden"));
+  const Bytes sha1(20, 7);
+  struct Row {
+    std::string name;
+    std::vector<Bytes> fields;
+  };
+  const Row rows[] = {
+      {"sig|n-ng|d-ng", {real, n_ng("kexec-cmdline"), golden}},
+      {"nope|n-ng|d-ng", {real, n_ng("kexec-cmdline"), golden}},
+      {"nope|n-ng|d-ngv2", {real, n_ng("x"), joined(as_bytes("ima:"), golden)}},
+      {"nope|n-ng|d", {real, n_ng("x"), sha1}},
+      {"d|n-ng|nope", {sha1, n_ng("x"), real}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Bytes log = one(row.name, row.fields);
+    const auto entry = ImaLogReader(log).next();
+    REQUIRE(entry.has_value());
+    CHECK(entry->digest_state == FileDigestState::kContradicted);
+    CHECK_FALSE(entry->file_digest.has_value());
+  }
+  const Bytes modsig = one("ima-modsig", {real, n_ng("x.ko"), {}, golden, {1}});
+  CHECK(ImaLogReader(modsig).next()->file_digest == digest_of("malware"));
+}
+
+TEST_CASE(
+    "ImaLogReader: with a plain SHA-1 beside it, the digest that names its algorithm counts") {
+  const Bytes sha1(20, 7);
+  const Bytes log = one("d|d-ng|n", {sha1, d_ng(digest_of("x")), n_ng("/x")});
+  CHECK(ImaLogReader(log).next()->file_digest == digest_of("x"));
+}
+
+TEST_CASE("guess_ima_log_form: the form in which the first record parses") {
+  for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+    for (const HashAlg digests : kAllHashAlgs) {
+      const ImaLogForm form{order, digests};
+      ImaBuilder log({HashAlg::kSha256}, form);
+      log.file("/bin/a", digest_of("a")).file("/bin/b", digest_of("b"));
+      CHECK(guess_ima_log_form(log.bytes()) == form);
+      ImaBuilder legacy({HashAlg::kSha256}, form);
+      legacy.legacy("/bin/a", hash(HashAlg::kSha1, as_bytes("a")));
+      CHECK(guess_ima_log_form(legacy.bytes()) == form);
+    }
+  }
+  CHECK(guess_ima_log_form({}) == ImaLogForm{});
+  CHECK(guess_ima_log_form(Bytes(100, 0xff)) == ImaLogForm{});
 }
 
 TEST_CASE("ImaLogReader: a custom format string is read field by field") {

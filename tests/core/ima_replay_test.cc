@@ -33,6 +33,16 @@ std::string replay_fault(ByteView log, const QuotedPcrs& proof, const LogCheckpo
   return got ? "" : std::string(fault_name(got.error().id));
 }
 
+// Whether an entry is one that no golden set can vouch for. A template's name is not part of what is
+// hashed: a record that was renamed is still proven, but no longer understood.
+bool gives_itself_away(const AttestedImaLog& log) {
+  for (ImaLogReader entries = log.entries(); !entries.at_end();) {
+    const auto state = entries.next()->digest_state;
+    if (state == FileDigestState::kNoField || state == FileDigestState::kContradicted) return true;
+  }
+  return false;
+}
+
 Bytes edited(Bytes log, std::size_t at, std::uint8_t value) {
   log[at] = value;
   return log;
@@ -181,7 +191,71 @@ TEST_CASE("replay_ima_log: every quoted bank has to agree, by its own digests or
   tpm.pcrs = padded;
   const QuotedPcrs weak = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
   REQUIRE(weak.primary_bank() == HashAlg::kSha384);
-  CHECK(replay_fault(log.bytes(), weak) == "ima.pcr_mismatch");
+  CHECK(replay_fault(log.bytes(), weak) == "quote.sha1_refused");
+  CHECK(replay_ima_log(log.bytes(), weak, {}, {.allow_sha1 = true})->size() == 3);
+}
+
+TEST_CASE("replay_ima_log: a log in another form than declared is proven by nothing") {
+  const ImaLogForm big{.order = ByteOrder::kBig};
+  const ImaLogForm sha256{.digests = HashAlg::kSha256};
+  for (const ImaLogForm form : {ImaLogForm{}, big, sha256}) {
+    ImaBuilder log({HashAlg::kSha256}, form);
+    log.file("/bin/a", digest_of("a")).legacy("/bin/b", hash(HashAlg::kSha1, as_bytes("b")));
+    log.violation("/bin/c");
+    const QuotedPcrs proof = quoted(log.pcrs());
+    for (const ImaLogForm declared : {ImaLogForm{}, big, sha256}) {
+      const auto got = replay_ima_log(log.bytes(), proof, {}, {.form = declared});
+      CHECK(got.has_value() == (form == declared));
+      if (!got) CHECK(got.error().id != FaultId::kImaPcrMismatch);
+    }
+  }
+}
+
+TEST_CASE(
+    "replay_ima_log: digests of an algorithm that the kernel lacks are padded in its file too") {
+  const ImaLogForm form{.digests = HashAlg::kSha512};
+  ImaBuilder log({HashAlg::kSha256, HashAlg::kSha512}, form, {HashAlg::kSha512});
+  log.file("/bin/a", digest_of("a")).violation("/bin/b");
+  CHECK(replay_ima_log(log.bytes(), quoted(log.pcrs()), {}, {.form = form})->size() == 2);
+}
+
+TEST_CASE("replay_ima_log: a log whose older records were removed goes on at the checkpoint") {
+  ImaBuilder log = three_files();
+  const std::size_t third = log.bytes().size() / 3;
+  const LogCheckpoint at = replay_ima_log(log.bytes(), quoted(log.pcrs()), {})->next();
+  log.file("/bin/d", digest_of("d")).file("/bin/e", digest_of("e"));
+  const QuotedPcrs proof = quoted(log.pcrs());
+  const ReplayRules anywhere{.start = LogStart::kUnknown};
+  for (const std::size_t removed : {0, 1, 2, 3}) {
+    CAPTURE(removed);
+    const ByteView kept = ByteView(log.bytes()).subspan(removed * third);
+    const auto got = replay_ima_log(kept, proof, at, anywhere);
+    REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
+    CHECK(got->size() == 2);
+    CHECK(got->first_entry() == 3);
+    CHECK(got->entries().next()->name == "/bin/d");
+    CHECK(got->skipped_bytes() == (3 - removed) * third);
+    CHECK(got->next().bytes == kept.size());
+    CHECK(got->next().entries == 5);
+    const auto again = replay_ima_log(kept.subspan(got->next().bytes), proof, got->next());
+    CHECK(again->size() == 0);
+  }
+  // What was removed and never proven is gone: the rest cannot stand for it.
+  const ByteView too_late = ByteView(log.bytes()).subspan(4 * third);
+  CHECK(replay_ima_log(too_late, proof, at, anywhere).error().id == FaultId::kImaPcrMismatch);
+  CHECK(replay_ima_log({}, proof, at, anywhere).error().id == FaultId::kImaLogTruncated);
+}
+
+TEST_CASE("replay_ima_log: of equal records, the one that the PCR follows is the checkpoint") {
+  ImaBuilder log = three_files();
+  log.violation("/x").violation("/x");
+  const LogCheckpoint at = replay_ima_log(log.bytes(), quoted(log.pcrs()), {})->next();
+  log.violation("/x").file("/bin/d", digest_of("d"));
+  const auto got =
+      replay_ima_log(log.bytes(), quoted(log.pcrs()), at, {.start = LogStart::kUnknown});
+  REQUIRE(got.has_value());
+  CHECK(got->first_entry() == 5);
+  CHECK(got->size() == 2);
 }
 
 TEST_CASE("replay_ima_log: logs of real kernels lead to what the TPM reported, in every bank") {
@@ -229,7 +303,7 @@ TEST_CASE(
       const auto bit = static_cast<std::uint8_t>(1 << (i % 8));
       log[i] ^= bit;
       const auto flipped = replay_ima_log(log, proof, {});
-      CHECK_FALSE(flipped.has_value());
+      CHECK((!flipped || gives_itself_away(*flipped)));
       log[i] ^= bit;
     }
   }

@@ -1,26 +1,33 @@
 #include "tests/support/ima_builder.h"
 
+#include <algorithm>
+
 namespace assay::testing {
 namespace {
-
-void put_u32(Bytes& out, std::size_t value) {
-  for (int shift = 0; shift < 32; shift += 8)
-    out.push_back(static_cast<std::uint8_t>(value >> shift & 0xff));
-}
 
 void put(Bytes& out, ByteView bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-void put_sized(Bytes& out, ByteView bytes) {
-  put_u32(out, bytes.size());
-  put(out, bytes);
-}
-
 }  // namespace
 
-ImaBuilder::ImaBuilder(std::vector<HashAlg> banks) : banks_(std::move(banks)) {
+ImaBuilder::ImaBuilder(std::vector<HashAlg> banks, ImaLogForm form, std::vector<HashAlg> lacking)
+    : banks_(std::move(banks)), form_(form), lacking_(std::move(lacking)) {
   for (const HashAlg bank : banks_) pcrs_.insert_or_assign({bank, kImaPcr}, Digest::zero(bank));
+}
+
+Bytes ImaBuilder::number(std::uint64_t value, std::size_t size) const {
+  Bytes out;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t place = form_.order == ByteOrder::kLittle ? i : size - 1 - i;
+    out.push_back(static_cast<std::uint8_t>(value >> (8 * place) & 0xff));
+  }
+  return out;
+}
+
+void ImaBuilder::put_sized(Bytes& out, ByteView bytes) const {
+  put(out, number(bytes.size(), 4));
+  put(out, bytes);
 }
 
 ImaBuilder& ImaBuilder::file(std::string_view path, const Digest& digest) {
@@ -31,7 +38,20 @@ ImaBuilder& ImaBuilder::record(PcrIndex pcr, std::string_view name,
                                const std::vector<Bytes>& fields) {
   Bytes data;
   for (const Bytes& field : fields) put_sized(data, field);
-  append(pcr, name, data, false);
+  Bytes recorded;
+  put_sized(recorded, data);
+  append(pcr, name, {.recorded = recorded, .hashed = data});
+  return *this;
+}
+
+ImaBuilder& ImaBuilder::legacy(std::string_view path, const Digest& sha1) {
+  Data data;
+  put(data.recorded, sha1.bytes());
+  put_sized(data.recorded, as_bytes(path));
+  put(data.hashed, sha1.bytes());
+  put(data.hashed, as_bytes(path));
+  data.hashed.resize(20 + 256);
+  append(kImaPcr, "ima", data);
   return *this;
 }
 
@@ -39,7 +59,9 @@ ImaBuilder& ImaBuilder::violation(std::string_view path) {
   Bytes data;
   put_sized(data, d_ng(Digest::zero(HashAlg::kSha256)));
   put_sized(data, n_ng(path));
-  append(kImaPcr, "ima-ng", data, true);
+  Bytes recorded;
+  put_sized(recorded, data);
+  append(kImaPcr, "ima-ng", {.recorded = recorded, .hashed = data}, Kind::kViolation);
   return *this;
 }
 
@@ -52,19 +74,23 @@ ImaBuilder& ImaBuilder::boot_aggregate(const PcrValues& pcrs) {
   return file("boot_aggregate", hash(HashAlg::kSha256, all));
 }
 
-void ImaBuilder::append(PcrIndex pcr, std::string_view name, const Bytes& data, bool violation) {
-  put_u32(bytes_, pcr.value());
-  put(
-      bytes_, violation ? Bytes(20, 0) : [&] {
-        const Digest sha1 = hash(HashAlg::kSha1, data);
-        return Bytes(sha1.bytes().begin(), sha1.bytes().end());
-      }());
+Digest ImaBuilder::digest_in(HashAlg bank, ByteView hashed) const {
+  if (std::ranges::find(lacking_, bank) == lacking_.end()) return hash(bank, hashed);
+  return *Digest::padded(bank, hash(HashAlg::kSha1, hashed).bytes());
+}
+
+void ImaBuilder::append(PcrIndex pcr, std::string_view name, const Data& data, Kind kind) {
+  const bool violation = kind == Kind::kViolation;
+  put(bytes_, number(pcr.value(), 4));
+  const Digest recorded =
+      violation ? Digest::zero(form_.digests) : digest_in(form_.digests, data.hashed);
+  put(bytes_, recorded.bytes());
   put_sized(bytes_, as_bytes(name));
-  put_sized(bytes_, data);
+  put(bytes_, data.recorded);
   ++entries_;
   last_.clear();
   for (const HashAlg bank : banks_) {
-    const Digest value = violation ? Digest::filled(bank, 0xff) : hash(bank, data);
+    const Digest value = violation ? Digest::filled(bank, 0xff) : digest_in(bank, data.hashed);
     Digest& running = pcrs_.try_emplace({bank, pcr}, Digest::zero(bank)).first->second;
     Bytes both(running.bytes().begin(), running.bytes().end());
     put(both, value.bytes());

@@ -6,23 +6,31 @@
 #include <string_view>
 
 #include "core/bytes.h"
+#include "core/ima_log.h"
 #include "core/pcr.h"
 
 namespace assay::testing {
 
 class ImaBuilder {
  public:
-  // Banks whose PCRs are kept.
-  explicit ImaBuilder(std::vector<HashAlg> banks = {HashAlg::kSha256});
+  // Banks whose PCRs are kept, the form of the log, and the algorithms that the kernel lacks: for
+  // those it extends and records SHA-1, zero-padded.
+  explicit ImaBuilder(std::vector<HashAlg> banks = {HashAlg::kSha256}, ImaLogForm form = {},
+                      std::vector<HashAlg> lacking = {});
 
   // An entry of template "ima-ng".
   ImaBuilder& file(std::string_view path, const Digest& digest);
   // An entry of any template: `fields` are its values in order, `name` is recorded as it is.
   ImaBuilder& record(PcrIndex pcr, std::string_view name, const std::vector<Bytes>& fields);
+  // An entry of template "ima".
+  ImaBuilder& legacy(std::string_view path, const Digest& sha1);
   // A ToMToU or open-writer record.
   ImaBuilder& violation(std::string_view path);
   // boot_aggregate over `pcrs` (the sha256 bank's 0–9, zero where missing), as the kernel's first entry.
   ImaBuilder& boot_aggregate(const PcrValues& pcrs);
+
+  // `value` in as many bytes, in the log's byte order.
+  Bytes number(std::uint64_t value, std::size_t size) const;
 
   const Bytes& bytes() const { return bytes_; }
   std::uint64_t entries() const { return entries_; }
@@ -32,8 +40,19 @@ class ImaBuilder {
   const std::vector<Digest>& last_extended() const { return last_; }
 
  private:
-  void append(PcrIndex pcr, std::string_view name, const Bytes& data, bool violation);
+  // What a record holds behind its template name, and what is hashed of it.
+  struct Data {
+    Bytes recorded;
+    Bytes hashed;
+  };
+  enum class Kind : std::uint8_t { kMeasured, kViolation };
+  void append(PcrIndex pcr, std::string_view name, const Data& data, Kind kind = Kind::kMeasured);
+  void put_sized(Bytes& out, ByteView bytes) const;
+  Digest digest_in(HashAlg bank, ByteView hashed) const;
+
   std::vector<HashAlg> banks_;
+  ImaLogForm form_;
+  std::vector<HashAlg> lacking_;
   Bytes bytes_;
   std::uint64_t entries_ = 0;
   PcrValues pcrs_;
