@@ -36,6 +36,13 @@ Result<Bytes> read_up_to(const std::string& path, std::uint64_t max_bytes) {
 
 }  // namespace
 
+Result<Bytes> read_command_line(const std::string& path) {
+  ASSAY_TRY(Bytes out, read_up_to(path, kMaxCommandLineBytes));
+  out.resize(std::min(out.size(), kMaxCommandLineBytes));
+  if (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
 Result<BootEvidence> read_boot_evidence(const BootEvidencePaths& paths,
                                         std::uint64_t max_log_bytes) {
   BootEvidence out;
@@ -45,9 +52,7 @@ Result<BootEvidence> read_boot_evidence(const BootEvidencePaths& paths,
                                                 std::to_string(max_log_bytes) +
                                                 " bytes that the verifier takes");
   }
-  ASSAY_TRY(out.command_line, read_up_to(paths.command_line, kMaxCommandLineBytes));
-  out.command_line.resize(std::min(out.command_line.size(), kMaxCommandLineBytes));
-  if (!out.command_line.empty() && out.command_line.back() == '\n') out.command_line.pop_back();
+  ASSAY_TRY(out.command_line, read_command_line(paths.command_line));
   return out;
 }
 

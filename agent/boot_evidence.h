@@ -19,6 +19,10 @@ struct BootEvidencePaths {
   std::string command_line = {};
 };
 
+// The kernel's command line, without its newline, at most 4 KiB of it; nothing when the file is not
+// there. Fails with kFileUnreadable.
+Result<Bytes> read_command_line(const std::string& path);
+
 // Reads both. Neither changes after the boot, and each may be missing.
 // Fails with kFileUnreadable for one that is there and cannot be read, and kEvidenceTooLarge for a log
 // over `max_log_bytes`.

@@ -52,6 +52,9 @@ struct Encoder {
     to.set_ak_public(to_string(hello.ak_public));
     to.set_agent_version(std::move(hello.agent_version));
     for (const HashAlg bank : hello.banks) to.add_banks(to_wire(bank));
+    to.set_log_byte_order(hello.log_form.order == ByteOrder::kLittle ? v1::BYTE_ORDER_LITTLE
+                                                                     : v1::BYTE_ORDER_BIG);
+    to.set_log_digests(to_wire(hello.log_form.digests));
   }
   void operator()(Identity identity) const {
     v1::Identity& to = *out.mutable_identity();

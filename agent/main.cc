@@ -25,6 +25,7 @@ void set_up_log() {
 
 Status serve(const AgentConfig& config, const Tpm& tpm, Fd stop) {
   ASSAY_TRY(const Measurements measurements, Measurements::open(config.ima_log, config.ima_count));
+  ASSAY_TRY(const Bytes command_line, read_command_line(config.command_line));
   ASSAY_TRY(Wakeup wakeup, Wakeup::make(std::move(stop)));
   ASSAY_TRY(const AkPublic ak, parse_ak_public(tpm.ak_public()));
   spdlog::info("event=started version={} node={} verifier={} ak={} join_token={}", ASSAY_VERSION,
@@ -35,6 +36,7 @@ Status serve(const AgentConfig& config, const Tpm& tpm, Fd stop) {
                                 .server_name = config.server_name},
                    .node_name = config.node_name,
                    .join_token = config.join_token,
+                   .log_form = log_form(config.ima_log, as_text(command_line)),
                    .boot = {.log = config.boot_log, .command_line = config.command_line},
                    .poll_interval = config.poll_interval},
                   tpm, measurements, wakeup);

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 
+#include "core/boot/command_line.h"
 #include "core/text.h"
 
 namespace assay::agent {
@@ -50,6 +53,19 @@ Result<Bytes> read_at(const Fd& fd, const std::string& path, std::uint64_t offse
 }
 
 }  // namespace
+
+ImaLogForm log_form(std::string_view log_path, std::string_view command_line) {
+  ImaLogForm out;
+  const bool canonical = std::ranges::any_of(
+      parse_command_line(command_line),
+      [](const KernelParameter& parameter) { return parameter.name == "ima_canonical_fmt"; });
+  if (std::endian::native == std::endian::big && !canonical) out.order = ByteOrder::kBig;
+  const std::size_t last = log_path.rfind('_');
+  if (last != std::string_view::npos) {
+    out.digests = hash_by_name(log_path.substr(last + 1)).value_or(HashAlg::kSha1);
+  }
+  return out;
+}
 
 Result<Measurements> Measurements::open(const std::string& log_path,
                                         const std::string& count_path) {

@@ -3,12 +3,21 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "agent/fd.h"
 #include "core/bytes.h"
+#include "core/ima_log.h"
 #include "core/result.h"
 
 namespace assay::agent {
+
+// The form in which this machine's kernel writes the log at `log_path`: its integers are the CPU's,
+// or little-endian with "ima_canonical_fmt" on `command_line`; its digests are those that the file's
+// name ends with ("…_sha256"), else SHA-1. Pure but for the CPU's byte order.
+//
+// Linux security/integrity/ima/ima_fs.c ima_canonical_fmt, create_securityfs_measurement_lists().
+ImaLogForm log_form(std::string_view log_path, std::string_view command_line);
 
 // The log and its length, held open. For one thread.
 //

@@ -11,6 +11,7 @@
 #include "agent/boot_evidence.h"
 #include "agent/tpm/tpm.h"
 #include "core/challenge.h"
+#include "core/ima_log.h"
 #include "core/result.h"
 #include "core/tpm_quote.h"
 
@@ -24,6 +25,7 @@ struct Hello {
   Bytes ak_public;  // TPM2B_PUBLIC
   std::string agent_version;
   std::vector<HashAlg> banks = {};  // PCR banks that the TPM keeps
+  ImaLogForm log_form = {};
 };
 struct Identity {
   std::string node_name;

@@ -55,8 +55,10 @@ void Session::run() {
 }
 
 std::optional<Fault> Session::serve() {
-  Protocol protocol(
-      Hello{.ak_public = tpm_.ak_public(), .agent_version = ASSAY_VERSION, .banks = tpm_.banks()});
+  Protocol protocol(Hello{.ak_public = tpm_.ak_public(),
+                          .agent_version = ASSAY_VERSION,
+                          .banks = tpm_.banks(),
+                          .log_form = settings_.log_form});
   Stream stream(settings_.endpoint, wakeup_);
   wakeup_.ticks(settings_.poll_interval);
   for (;;) {

@@ -24,6 +24,7 @@ class Session {
     Endpoint endpoint;
     std::string node_name = {};
     std::string join_token = {};  // empty: none
+    ImaLogForm log_form = {};
     BootEvidencePaths boot = {};
     std::chrono::milliseconds poll_interval;
   };

@@ -80,16 +80,13 @@ class BundleReader {
  public:
   explicit BundleReader(const std::string& dir) : dir_(dir) {}
 
-  // The file's bytes. An oversized one is a fault of the evidence, not of ours.
   Result<Bytes> read(const std::string& file, std::size_t max_bytes) {
-    auto bytes = read_file(dir_ + "/" + file, {.max_bytes = max_bytes,
-                                               .too_large = FaultId::kEvidenceMalformed,
-                                               .kind = FileKind::kRegular});
-    if (!bytes && bytes.error().id == FaultId::kEvidenceMalformed) {
-      faults_.push_back(malformed(file, "over " + std::to_string(max_bytes) + " bytes").value());
-      return Bytes();
-    }
-    return bytes;
+    return keep_size(file, max_bytes, read_file(dir_ + "/" + file, limits(max_bytes)), Bytes());
+  }
+
+  Result<Spool> read_large(const std::string& file, std::size_t max_bytes) {
+    return keep_size(file, max_bytes, read_large_file(dir_ + "/" + file, limits(max_bytes)),
+                     Spool(""));
   }
 
   Result<std::optional<Bytes>> read_if_there(const std::string& file, std::size_t max_bytes) {
@@ -110,6 +107,21 @@ class BundleReader {
   bool has_faults() const { return !faults_.empty(); }
 
  private:
+  static ReadLimits limits(std::size_t max_bytes) {
+    return {.max_bytes = max_bytes,
+            .too_large = FaultId::kEvidenceMalformed,
+            .kind = FileKind::kRegular};
+  }
+
+  // An oversized file is a fault of the evidence, not of ours.
+  template <typename T>
+  Result<T> keep_size(const std::string& file, std::size_t max_bytes, Result<T> content,
+                      T nothing) {
+    if (content || content.error().id != FaultId::kEvidenceMalformed) return content;
+    faults_.push_back(malformed(file, "over " + std::to_string(max_bytes) + " bytes").value());
+    return nothing;
+  }
+
   const std::string& dir_;
   BundleFaults faults_;
 };
@@ -123,7 +135,7 @@ Result<tl::expected<UntrustedBundle, BundleFaults>> load_bundle(const std::strin
   ASSAY_TRY(const Bytes ak_bytes, reader.read("ak.pub", kMaxQuoteBytes));
   ASSAY_TRY(const Bytes nonce_text, reader.read("nonce", kMaxTextBytes));
   ASSAY_TRY(const Bytes pcrs_text, reader.read("pcrs.json", kMaxTextBytes));
-  ASSAY_TRY(Bytes ima_log, reader.read("ima.log", kMaxImaLogBytes));
+  ASSAY_TRY(Spool ima_log, reader.read_large("ima.log", kMaxImaLogBytes));
   ASSAY_TRY(std::optional<Bytes> boot_log, reader.read_if_there("boot.log", kMaxBootLogBytes));
   if (reader.has_faults()) return tl::unexpected<BundleFaults>(std::move(reader).faults());
 

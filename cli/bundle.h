@@ -7,6 +7,7 @@
 
 #include "core/ak_public.h"
 #include "core/tpm_quote.h"
+#include "golden/spool.h"
 
 namespace assay {
 
@@ -15,7 +16,7 @@ struct UntrustedBundle {
   UntrustedQuote quote;
   AkPublic ak;
   Nonce nonce;
-  Bytes ima_log;
+  Spool ima_log;
   std::optional<Bytes> boot_log;
 };
 

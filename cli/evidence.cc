@@ -44,9 +44,11 @@ Result<Appraisal> appraise_bundle(const std::string& dir, const Judgement& by) {
     for (const Fault& fault : bundle.error()) out.faults.add(fault);
     return out;
   }
+  ASSAY_TRY(const ByteView ima_log, bundle->ima_log.view());
   const Evidence evidence{
       .quote = bundle->quote,
-      .ima_log = bundle->ima_log,
+      .ima_log = ima_log,
+      .ima_log_form = guess_ima_log_form(ima_log),
       .boot_log = bundle->boot_log ? std::optional<ByteView>(*bundle->boot_log) : std::nullopt};
   const NodeClass& node_class = by.policy.class_of("");
   const bool judge_boot = bundle->boot_log || node_class.boot.judges();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <span>
 
 #include "core/text.h"
 #include "golden/posix.h"
@@ -23,22 +25,34 @@ tl::unexpected<Fault> unwritable(const std::string& path, const std::string& why
   return fail(FaultId::kFileUnwritable, escape_bytes(path) + ": cannot be written: " + why);
 }
 
-// Reads to the end, or one byte over `max_bytes`. `expected_bytes` only saves growing: the sizes of
-// pipes and securityfs files say nothing.
-Result<Bytes> read_all(const Fd& fd, const std::string& path, std::size_t max_bytes,
-                       std::size_t expected_bytes) {
-  Bytes out(std::min(std::max(kFirstBufferBytes, expected_bytes + 1), max_bytes + 1));
-  std::size_t used = 0;
-  while (used <= max_bytes) {
-    if (used == out.size()) out.resize(std::min(out.size() * 2, max_bytes + 1));
-    const ssize_t size = ::read(fd.get(), out.data() + used, out.size() - used);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return unreadable(path, errno_text());
-    if (size == 0) break;
-    used += static_cast<std::size_t>(size);
+struct OpenFile {
+  Fd fd;
+  std::size_t expected_bytes = 0;  // a hint: the sizes of pipes and securityfs files say nothing
+};
+
+Result<OpenFile> open_file(const std::string& path, FileKind kind) {
+  const int wait = kind == FileKind::kRegular ? O_NONBLOCK : 0;
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | wait));
+  struct stat status = {};
+  if (!fd.ok() || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno_text());
+  if (kind == FileKind::kRegular && !S_ISREG(status.st_mode)) {
+    return unreadable(path, "not a regular file");
   }
-  out.resize(used);
-  return out;
+  return OpenFile{.fd = std::move(fd), .expected_bytes = static_cast<std::size_t>(status.st_size)};
+}
+
+tl::unexpected<Fault> too_large(const std::string& path, const ReadLimits& limits) {
+  return fail(limits.too_large,
+              escape_bytes(path) + ": over " + std::to_string(limits.max_bytes) + " bytes");
+}
+
+// What one read() gives into `part`: nothing at the end.
+Result<ByteView> read_part(const Fd& fd, const std::string& path, std::span<std::uint8_t> part) {
+  while (true) {
+    const ssize_t size = ::read(fd.get(), part.data(), part.size());
+    if (size >= 0) return part.first(static_cast<std::size_t>(size));
+    if (errno != EINTR) return unreadable(path, errno_text());
+  }
 }
 
 bool write_all(const Fd& fd, std::string_view content) {
@@ -60,20 +74,32 @@ mode_t new_file_mode() {
 }  // namespace
 
 Result<Bytes> read_file(const std::string& path, const ReadLimits& limits) {
-  const int wait = limits.kind == FileKind::kRegular ? O_NONBLOCK : 0;
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | wait));
-  struct stat status = {};
-  if (!fd.ok() || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno_text());
-  if (limits.kind == FileKind::kRegular && !S_ISREG(status.st_mode)) {
-    return unreadable(path, "not a regular file");
+  ASSAY_TRY(const OpenFile file, open_file(path, limits.kind));
+  const std::size_t most = limits.max_bytes + 1;
+  Bytes out(std::min(std::max(kFirstBufferBytes, file.expected_bytes + 1), most));
+  std::size_t used = 0;
+  while (used < most) {
+    if (used == out.size()) out.resize(std::min(out.size() * 2, most));
+    ASSAY_TRY(const ByteView part, read_part(file.fd, path, std::span(out).subspan(used)));
+    if (part.empty()) break;
+    used += part.size();
   }
-  const auto size = static_cast<std::size_t>(status.st_size);
-  ASSAY_TRY(Bytes out, read_all(fd, path, limits.max_bytes, size));
-  if (out.size() > limits.max_bytes) {
-    return fail(limits.too_large,
-                escape_bytes(path) + ": over " + std::to_string(limits.max_bytes) + " bytes");
-  }
+  if (used == most) return too_large(path, limits);
+  out.resize(used);
   return out;
+}
+
+Result<Spool> read_large_file(const std::string& path, const ReadLimits& limits) {
+  ASSAY_TRY(const OpenFile file, open_file(path, limits.kind));
+  std::error_code ignored;
+  Spool out(std::filesystem::temp_directory_path(ignored).string());
+  Bytes buffer(kFirstBufferBytes);
+  while (true) {
+    ASSAY_TRY(const ByteView part, read_part(file.fd, path, buffer));
+    if (part.empty()) return out;
+    if (part.size() > limits.max_bytes - out.size()) return too_large(path, limits);
+    ASSAY_OK(out.append(part));
+  }
 }
 
 bool file_exists(const std::string& path) {

@@ -7,6 +7,7 @@
 
 #include "core/bytes.h"
 #include "core/result.h"
+#include "golden/spool.h"
 
 namespace assay {
 
@@ -23,6 +24,10 @@ struct ReadLimits {
 
 // The whole file. Fails with kFileUnreadable, or `limits.too_large`.
 Result<Bytes> read_file(const std::string& path, const ReadLimits& limits);
+
+// The same for a file that may be large: what is over Spool::kMaxInMemory waits on disk, in $TMPDIR
+// or /tmp. Fails as read_file() and Spool do.
+Result<Spool> read_large_file(const std::string& path, const ReadLimits& limits);
 
 // Whether there is something of this name.
 bool file_exists(const std::string& path);

@@ -65,8 +65,9 @@ Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string&
 }
 
 Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path) {
-  ASSAY_TRY(const Bytes log,
-            read_file(path, {.max_bytes = kMaxImaLogBytes, .too_large = FaultId::kImaTooLarge}));
+  ASSAY_TRY(Spool spool, read_large_file(path, {.max_bytes = kMaxImaLogBytes,
+                                                .too_large = FaultId::kImaTooLarge}));
+  ASSAY_TRY(const ByteView log, spool.view());
   Result<LearnedFiles> learned = learn_ima_log(log);
   if (!learned) return tl::unexpected<Fault>(with_subject(learned.error(), path));
   return BuiltSet{.set = {.name = name, .source = "ima-log", .files = std::move(learned->files)},

@@ -100,7 +100,7 @@ Result<VerifierConfig> read_config(const path& from) {
        {"policy_file", file(config.policy_file, folder)},
        {"vendor_roots", file(config.vendor_roots, folder)},
        {"limits", mapping("limits: ",
-                          {{"log_mib", number<std::uint64_t>(log_mib, 1, 4096)},
+                          {{"log_mib", number<std::uint64_t>(log_mib, 1, 1024)},
                            {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
        {"webhooks", webhooks(config.webhooks, folder)}}));
   config.max_log_bytes = log_mib * kMiB;

@@ -41,7 +41,7 @@ struct VerifierConfig {
   std::chrono::milliseconds interval{30'000};
   std::filesystem::path policy_file;   // empty: the default policy
   std::filesystem::path vendor_roots;  // folder of TPM vendors' certificates; empty: none
-  std::uint64_t max_log_bytes = std::uint64_t{64} << 20;  // of one answer
+  std::uint64_t max_log_bytes = std::uint64_t{256} << 20;  // of one answer
   std::uint32_t max_streams = 4096;
   std::vector<WebhookSettings> webhooks;
 };

@@ -93,6 +93,7 @@ SessionSettings session_settings(const VerifierConfig& config) {
   return {.interval = config.interval,
           .answer_timeout = config.interval,
           .max_log_bytes = config.max_log_bytes,
+          .spool_folder = config.database.parent_path().string(),
           .max_streams = config.max_streams};
 }
 

@@ -25,6 +25,16 @@ std::string text(const Result<Bytes>& bytes) {
   return std::string(as_text(*bytes));
 }
 
+TEST_CASE("log_form: the file's name tells the digests, and the CPU the byte order") {
+  const auto own = std::endian::native == std::endian::big ? ByteOrder::kBig : ByteOrder::kLittle;
+  const std::string log = "/sys/kernel/security/ima/binary_runtime_measurements";
+  CHECK(log_form(log, "") == ImaLogForm{.order = own});
+  CHECK(log_form(log + "_sha1", "") == ImaLogForm{.order = own});
+  CHECK(log_form(log + "_sha384", "quiet") ==
+        ImaLogForm{.order = own, .digests = HashAlg::kSha384});
+  CHECK(log_form("log", "quiet ima_canonical_fmt").order == ByteOrder::kLittle);
+}
+
 TEST_CASE("Measurements::read: any part of the log, shorter only at its end") {
   const Rig rig;
   const auto measurements = rig.open();

@@ -181,14 +181,28 @@ struct Agent {
 
   // Answers the newest challenge with `log`, or with what is asked for, and waits for its outcome.
   std::string answer(std::optional<Bytes> log = {}) {
-    const auto [id, challenge] = link.challenges().back();
     const std::size_t before = link.outcomes().size();
-    const Bytes part = log ? *log : node.log_from(challenge.first_byte);
-    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
-    if (!part.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, part).has_value());
-    REQUIRE(world.sessions.on_end(stream, id, {.log_bytes = part.size()}).has_value());
+    give(log ? *log : node.log_from(link.challenges().back().challenge.first_byte));
     REQUIRE(link.wait_for_outcomes(before + 1));
     return std::string(node_state_name(link.outcomes().back().state));
+  }
+
+  // Answers the newest challenge with a `log` that does not go on where it should, and waits to be
+  // asked for all of it.
+  void answer_out_of_place(const Bytes& log) {
+    const std::size_t before = link.challenges().size();
+    give(log);
+    REQUIRE(tick_until(world, [&] { return link.challenges().size() > before; }));
+    CHECK(link.challenges().back().challenge.first_entry == 0);
+    CHECK(link.challenges().back().challenge.first_byte == 0);
+  }
+
+  // Answers the newest challenge.
+  void give(const Bytes& log) {
+    const auto [id, challenge] = link.challenges().back();
+    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
+    if (!log.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, log).has_value());
+    REQUIRE(world.sessions.on_end(stream, id, {.log_bytes = log.size()}).has_value());
   }
 
   // Lets the interval pass, and answers the challenge that it brings.

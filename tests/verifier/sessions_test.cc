@@ -12,6 +12,20 @@ using namespace assay;
 using namespace assay::testing;
 using namespace std::chrono_literals;
 
+namespace {
+
+// Where the record begins that ends at `offset`.
+std::size_t last_record_before(ByteView log, std::size_t offset) {
+  std::size_t begin = 0;
+  for (ImaLogReader reader(log); reader.offset() < offset;) {
+    begin = reader.offset();
+    REQUIRE(reader.next().has_value());
+  }
+  return begin;
+}
+
+}  // namespace
+
 TEST_CASE(
     "Sessions: a node that runs golden files only becomes trusted, and stays so by new evidence") {
   World world;
@@ -100,7 +114,7 @@ TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
   CHECK(world.store.violations({})->at(0).status == ViolationStatus::kClosed);
 }
 
-TEST_CASE("Sessions: a log shorter than the checkpoint is tampering") {
+TEST_CASE("Sessions: a log shorter than the checkpoint, whole as it may be, is tampering") {
   World world;
   EnrolledNode node(world);
   Agent agent(world, node);
@@ -109,8 +123,35 @@ TEST_CASE("Sessions: a log shorter than the checkpoint is tampering") {
   node.run("/bin/good", "good");
   world.clock.advance(30s);
   world.sessions.tick();
+  agent.answer_out_of_place(Bytes{});
+  CHECK(state_of(world, "n1") == "trusted");
   CHECK(agent.answer(Bytes{}) == "compromised");
   CHECK(agent.link.outcomes().back().first_fault == "ima.log_truncated");
+}
+
+TEST_CASE("Sessions: a log whose older records were removed is followed, then from where it is") {
+  World world;
+  EnrolledNode node(world);
+  Agent agent(world, node);
+  REQUIRE(agent.hello().has_value());
+  agent.answer();
+  const std::uint64_t proven = world.ledger.node("n1")->checkpoint.bytes;
+  node.run("/bin/good", "good");
+  world.clock.advance(30s);
+  world.sessions.tick();
+  // The node has only its last two records left: the first of them is proven.
+  const Bytes all = node.log_from(0);
+  const Bytes left(all.begin() + static_cast<std::ptrdiff_t>(last_record_before(all, proven)),
+                   all.end());
+  agent.answer_out_of_place(Bytes{});
+  CHECK(agent.answer(left) == "trusted");
+  CHECK(world.ledger.node("n1")->checkpoint.entries == 2);
+  CHECK(world.ledger.node("n1")->checkpoint.bytes == left.size());
+  node.run("/tmp/evil", "evil");
+  world.clock.advance(30s);
+  world.sessions.tick();
+  CHECK(agent.link.challenges().back().challenge.first_byte == left.size());
+  CHECK(agent.answer(node.log_from(all.size())) == "compromised");
 }
 
 TEST_CASE(
@@ -122,6 +163,7 @@ TEST_CASE(
   agent.answer();
   world.clock.advance(30s);
   world.sessions.tick();
+  agent.answer_out_of_place(Bytes(1000, 0xee));
   CHECK(agent.answer(Bytes(1000, 0xee)) == "trusted");
   CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kImaTooLarge);
   world.clock.advance(61s);

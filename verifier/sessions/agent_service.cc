@@ -137,7 +137,8 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
     switch (incoming_.message_case()) {
       case v1::AgentMessage::kHello:
         return sessions_.on_hello(*id_, as_bytes(incoming_.hello().ak_public()),
-                                  decode_banks(incoming_.hello()));
+                                  decode_banks(incoming_.hello()),
+                                  decode_log_form(incoming_.hello()));
       case v1::AgentMessage::kIdentity: {
         ASSAY_TRY(const Identity identity, decode_identity(incoming_.identity()));
         return sessions_.on_identity(*id_, identity);

@@ -57,23 +57,27 @@ void Sessions::ask(State& state, Session& session, Purpose purpose, Instant now)
   }
   const bool proof = purpose == Purpose::kProof;
   if (session.from_start || !basis.from.running.contains({*bank, kImaPcr})) basis.from = {};
+  const bool whole = session.whole_log && basis.from.entries > 0;
   const bool boot = basis.boot_due || session.boot_again || basis.from.entries == 0;
   const Challenge challenge{.nonce = fresh_nonce(),
                             .selection = default_selection(*bank),
-                            .first_entry = proof ? 0 : basis.from.entries,
-                            .first_byte = proof ? 0 : basis.from.bytes,
+                            .first_entry = proof || whole ? 0 : basis.from.entries,
+                            .first_byte = proof || whole ? 0 : basis.from.bytes,
                             .max_log_bytes = proof ? 0 : settings_.max_log_bytes,
                             .quote_only = proof,
                             .max_boot_log_bytes = !proof && boot ? kMaxBootLogBytes : 0};
   const std::uint64_t id = state.next_id++;
   session.conversation.begin(id, {.max_log_bytes = challenge.max_log_bytes,
                                   .quote_only = challenge.quote_only,
-                                  .max_boot_log_bytes = challenge.max_boot_log_bytes});
+                                  .max_boot_log_bytes = challenge.max_boot_log_bytes,
+                                  .spool_folder = settings_.spool_folder});
   session.link->send(id, challenge);
   session.pending = Pending{.id = id,
                             .purpose = purpose,
                             .challenge = challenge,
                             .basis = std::move(basis),
+                            .log_form = session.log_form,
+                            .log_start = whole ? LogStart::kUnknown : LogStart::kAtCheckpoint,
                             .sent_at = now};
 }
 
@@ -119,9 +123,10 @@ Status Sessions::on_end(StreamId stream, std::uint64_t challenge_id, AnswerEnd e
     session->judging = true;
     Pending pending = *std::exchange(session->pending, std::nullopt);
     held = pending.buffered_bytes = std::exchange(session->buffered_bytes, 0);
-    return [this, stream, pending = std::move(pending), answer = std::move(answer)] {
-      pending.purpose == Purpose::kProof ? prove(stream, pending, answer)
-                                         : judge(stream, pending, answer);
+    return [this, stream, pending = std::move(pending),
+            answer = std::make_shared<const Answer>(std::move(answer))] {
+      pending.purpose == Purpose::kProof ? prove(stream, pending, *answer)
+                                         : judge(stream, pending, *answer);
     };
   });
   if (!job) return tl::unexpected<Fault>(std::move(job).error());
@@ -167,13 +172,31 @@ Status Sessions::on_hint(StreamId stream) {
   return {};
 }
 
+// Records may have been removed from the log since it was proven last: that what comes behind the
+// checkpoint leads nowhere is tampering only when the rest of what the node has does not either. No
+// more is asked than once for each answer.
+bool Sessions::wants_whole_log(const Pending& pending, const Appraisal& appraisal) {
+  static constexpr FaultId kOfTheLog[] = {
+      FaultId::kImaTooLarge,     FaultId::kImaMalformed,   FaultId::kImaTemplateDigestMismatch,
+      FaultId::kImaPcrNotQuoted, FaultId::kImaPcrMismatch, FaultId::kImaLogTruncated};
+  const std::vector<Fault>& faults = appraisal.faults.listed();
+  return pending.log_start == LogStart::kAtCheckpoint && pending.challenge.first_entry > 0 &&
+         !appraisal.log && !faults.empty() && std::ranges::count(kOfTheLog, faults[0].id) > 0;
+}
+
 void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answer) {
+  const auto ima_log = answer.ima_log.view();
+  if (!ima_log) {
+    world_.attempts.not_stored(ima_log.error());
+    return finish(stream, pending, {}, std::nullopt);
+  }
   const auto golden = world_.golden.current();
   const NodeClass& node_class = world_.policy.class_of(pending.basis.name);
   const std::chrono::nanoseconds started = world_.clock.monotonic();
   const Appraisal appraisal =
       attest({.quote = answer.quote,
-              .ima_log = answer.ima_log,
+              .ima_log = *ima_log,
+              .ima_log_form = pending.log_form,
               .boot_log = boot_log_of(answer),
               .command_line = answer.command_line},
              {.ak = pending.basis.ak,
@@ -181,6 +204,7 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .policy = {.allow_sha1 = world_.policy.allow_sha1},
               .selection = pending.challenge.selection,
               .from = pending.basis.from,
+              .log_start = pending.log_start,
               .last_clock = pending.basis.last_clock,
               .golden = golden.get(),
               .boot = answer.boot_log ? BootQuestion::kAsked : BootQuestion::kNotAsked,
@@ -189,7 +213,9 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .ima_policy_grace = ImaPolicyGrace::kFirstEvidence,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
               .boot_pcrs = pending.basis.boot_pcrs});
-  if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);
+  if (appraisal.ask_again() || wants_whole_log(pending, appraisal)) {
+    return finish(stream, pending, appraisal, std::nullopt);
+  }
   world_.attempts.judged(appraisal, world_.clock.monotonic() - started);
   const bool nothing_to_judge_by = appraisal.log && golden->set_count() == 0;
   finish(stream, pending, appraisal,
@@ -223,7 +249,8 @@ void Sessions::finish(StreamId stream, const Pending& pending, const Appraisal& 
       session.judging = false;
       session.boot_again = appraisal.ask_again();
       session.from_start = appraisal.ask_again() && appraisal.continuity == Continuity::kRebooted;
-      if (appraisal.ask_again()) session.next_challenge = world_.clock.now();
+      session.whole_log = wants_whole_log(pending, appraisal);
+      if (appraisal.ask_again() || session.whole_log) session.next_challenge = world_.clock.now();
       if (node) session.link->send(outcome_of(pending.id, *node));
     }
     return node ? take_waiters(state, pending) : std::vector<Waiter>{};

@@ -84,6 +84,12 @@ std::vector<HashAlg> decode_banks(const v1::Hello& hello) {
   return out;
 }
 
+ImaLogForm decode_log_form(const v1::Hello& hello) {
+  return {
+      .order = hello.log_byte_order() == v1::BYTE_ORDER_BIG ? ByteOrder::kBig : ByteOrder::kLittle,
+      .digests = from_wire(hello.log_digests()).value_or(HashAlg::kSha1)};
+}
+
 Result<Identity> decode_identity(const v1::Identity& identity) {
   const bool too_large =
       identity.node_name().size() > kMaxNameBytes || identity.ek_public().size() > kMaxBlobBytes ||

@@ -15,6 +15,7 @@ Result<UntrustedQuote> decode_quote(v1::Quote& quote);
 
 // The banks that an agent says its TPM keeps; names that we do not know are left out.
 std::vector<HashAlg> decode_banks(const v1::Hello& hello);
+ImaLogForm decode_log_form(const v1::Hello& hello);
 
 // Fails with kEvidenceTooLarge for a part over its limit, and kEvidenceMalformed for one that cannot
 // be text.

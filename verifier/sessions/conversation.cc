@@ -18,6 +18,7 @@ void Conversation::begin(std::uint64_t challenge_id, const AnswerLimits& limits)
   challenge_id_ = challenge_id;
   limits_ = limits;
   answer_ = {};
+  answer_.ima_log = Spool(limits.spool_folder);
   if (limits.max_boot_log_bytes > 0) answer_.boot_log.emplace();
 }
 
@@ -60,8 +61,7 @@ Status Conversation::on_log_chunk(std::uint64_t challenge_id, ByteView data) {
     return fail(FaultId::kEvidenceTooLarge,
                 "log over " + std::to_string(limits_.max_log_bytes) + " bytes; see limits.log_mib");
   }
-  answer_.ima_log.insert(answer_.ima_log.end(), data.begin(), data.end());
-  return {};
+  return answer_.ima_log.append(data);
 }
 
 Result<Answer> Conversation::on_end(std::uint64_t challenge_id, AnswerEnd end) {

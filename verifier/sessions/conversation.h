@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "core/challenge.h"
 #include "core/result.h"
 #include "core/tpm_quote.h"
+#include "golden/spool.h"
 
 namespace assay {
 
@@ -18,7 +20,7 @@ inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} << 10;
 // A whole answer to one challenge. Nothing in it has been checked.
 struct Answer {
   UntrustedQuote quote;
-  Bytes ima_log;
+  Spool ima_log{""};
   std::optional<Bytes> boot_log;  // empty: the node has none. Nothing: it was not asked for
   Bytes command_line;             // where the boot log was asked for
 };
@@ -27,7 +29,8 @@ struct Answer {
 struct AnswerLimits {
   std::uint64_t max_log_bytes = 0;
   bool quote_only = false;
-  std::uint64_t max_boot_log_bytes = 0;  // 0: the boot log is not asked for
+  std::uint64_t max_boot_log_bytes = 0;   // 0: the boot log is not asked for
+  std::string spool_folder = "/var/tmp";  // for a log that is too long for memory
 };
 
 // What the end of an answer says of it.
@@ -49,8 +52,8 @@ class Conversation {
   void begin(std::uint64_t challenge_id, const AnswerLimits& limits);
 
   // Messages of an answer. Fail with kEvidenceMalformed out of order, for another challenge than
-  // the one that is out, with what was not asked for, or over a chunk's size; and with
-  // kEvidenceTooLarge over a log's.
+  // the one that is out, with what was not asked for, or over a chunk's size; with kEvidenceTooLarge
+  // over a log's; and as Spool does.
   // After a fault the conversation is over.
   Status on_quote(std::uint64_t challenge_id, UntrustedQuote quote);
   Status on_boot_log_chunk(std::uint64_t challenge_id, ByteView data);

@@ -6,13 +6,15 @@
 
 namespace assay {
 
-Status Sessions::on_hello(StreamId stream, ByteView ak_public, std::vector<HashAlg> banks) {
+Status Sessions::on_hello(StreamId stream, ByteView ak_public, std::vector<HashAlg> banks,
+                          ImaLogForm log_form) {
   ASSAY_TRY(AkPublic ak, parse_ak_public(ak_public));
   const Instant now = world_.clock.now();
   const auto known = world_.ledger.find(ak.fingerprint(), now);
   return state_.with([&](State& state) -> Status {
     ASSAY_TRY(Session * session, in_stage(state, stream, Stage::kHello));
     session->banks = std::move(banks);
+    session->log_form = log_form;
     if (known) {
       session->node = *known;
       enter(*session, Stage::kProof, now);

@@ -60,8 +60,11 @@ struct SessionSettings {
   std::chrono::milliseconds answer_timeout{30'000};  // from challenge to the end of its answer
   std::chrono::milliseconds hello_timeout{10'000};
   std::chrono::milliseconds hint_gap{250};  // between a challenge and one that a hint asks for
-  std::uint64_t max_log_bytes = std::uint64_t{64} << 20;        // of one answer
-  std::uint64_t max_buffered_bytes = std::uint64_t{512} << 20;  // of all answers under way
+  std::uint64_t max_log_bytes = std::uint64_t{256} << 20;  // of one answer
+  // Of all answers under way. Of each the first Spool::kMaxInMemory bytes are in memory, and all of
+  // a longer one on disk.
+  std::uint64_t max_buffered_bytes = std::uint64_t{1} << 30;
+  std::string spool_folder = "/var/tmp";
   std::size_t max_streams = 4096;
 };
 
@@ -101,7 +104,8 @@ class Sessions {
   // on_identity() and on_opened_credential() fail as Enrolment does, and on_opened_credential() with
   // kEnrolCredentialUsed for a second one.
   // A quote that proves nothing ends the stream with the fault of verify_quote().
-  Status on_hello(StreamId stream, ByteView ak_public, std::vector<HashAlg> banks);
+  Status on_hello(StreamId stream, ByteView ak_public, std::vector<HashAlg> banks,
+                  ImaLogForm log_form = {});
   Status on_identity(StreamId stream, const Identity& identity);
   Status on_opened_credential(StreamId stream, ByteView secret);
   Status on_quote(StreamId stream, std::uint64_t challenge_id, UntrustedQuote quote);
@@ -143,6 +147,8 @@ class Sessions {
     Purpose purpose;
     Challenge challenge;
     Basis basis;
+    ImaLogForm log_form;
+    LogStart log_start;
     Instant sent_at;
     std::uint64_t buffered_bytes =
         0;  // of its answer, while it is judged, whatever becomes of the stream
@@ -165,12 +171,14 @@ class Sessions {
     Instant stage_since;
     Stage stage = Stage::kHello;
     std::vector<HashAlg> banks = {};          // that its TPM keeps, as it says
+    ImaLogForm log_form = {};                 // likewise
     std::optional<AkPublic> ak = {};          // from hello on, until it is a node
     std::optional<Candidate> candidate = {};  // in kCredential
     std::optional<NodeId> node = {};          // in kProof as it claims, in kReady as it is
     bool judging = false;                     // an answer is with the workers
     bool from_start = false;                  // the node has rebooted: ask for the whole log
     bool boot_again = false;                  // its boot PCRs have changed: ask for the boot log
+    bool whole_log = false;                   // its log goes on nowhere: ask for all it still has
     Conversation conversation = {};
     std::optional<Pending> pending = {};
     std::optional<Instant> last_challenge = {};
@@ -202,6 +210,7 @@ class Sessions {
                     const std::function<Status(Conversation&)>& give);
   Nonce fresh_nonce() const;
   std::optional<HashAlg> choose_bank(const Session& session, const NodeClass& node_class) const;
+  static bool wants_whole_log(const Pending& pending, const Appraisal& appraisal);
   void ask(State& state, Session& session, Purpose purpose, Instant now);
   void ask_for_proof(State& state, Session& session, Instant now);
   void become(State& state, StreamId stream, NodeId node, Instant now);

@@ -11,7 +11,8 @@ constexpr std::string_view kRejection = "rejection";
 
 constexpr std::string_view kSelectNodes =
     "SELECT id, name, ak_public, ak_fingerprint, enrolled_at, state, state_since, last_verified, "
-    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, log_policy, clock_ms, "
+    "has_open_violations, boot, log_entries, log_bytes, log_pcrs, log_policy, "
+    "log_last_record, clock_ms, "
     "clock_resets, "
     "clock_restarts, clock_safe, clock_firmware, faults_total, rejected_at, "
     "unlisted_violations + (SELECT count(*) FROM violations v WHERE v.node_id = nodes.id AND "
@@ -73,6 +74,10 @@ Result<LogCheckpoint> take_checkpoint(const Database& database, Statement& row) 
     return database.malformed("the state of an IMA policy");
   }
   checkpoint.ima_policy = static_cast<ImaPolicyState>(policy);
+  if (const auto last = row.take_optional<std::string>()) {
+    checkpoint.last_record = parse_digest(*last);
+    if (!checkpoint.last_record) return database.malformed("a record's digest");
+  }
   return checkpoint;
 }
 
@@ -262,10 +267,12 @@ Status begin_boot(Database& database, NodeId node) {
 
 Status write_checkpoint(Database& database, NodeId node, const LogCheckpoint& checkpoint) {
   return database.run(
-      "UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ?, log_policy = ? "
-      "WHERE id = ?",
+      "UPDATE nodes SET log_entries = ?, log_bytes = ?, log_pcrs = ?, log_policy = ?, "
+      "log_last_record = ? WHERE id = ?",
       checkpoint.entries, checkpoint.bytes, format_pcrs(checkpoint.running),
-      static_cast<std::int64_t>(checkpoint.ima_policy), raw(node));
+      static_cast<std::int64_t>(checkpoint.ima_policy),
+      checkpoint.last_record ? std::optional(format_digest(*checkpoint.last_record)) : std::nullopt,
+      raw(node));
 }
 
 Result<PcrValues> read_boot_pcrs(Database& database, NodeId node) {

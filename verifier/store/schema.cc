@@ -159,6 +159,10 @@ CREATE TABLE boot_items (
   PRIMARY KEY (node_id, kind, position)
 ) STRICT, WITHOUT ROWID;
 )sql",
+
+    R"sql(
+ALTER TABLE nodes ADD COLUMN log_last_record TEXT;  -- "sha256:<hex>" of the last proven record
+)sql",
 };
 
 Status check_owner(Database& database) {

@@ -19,6 +19,7 @@ LogCheckpoint checkpoint_of_two_banks() {
     checkpoint.running.emplace(PcrSlot{bank, kImaPcr}, Digest::filled(bank, 1));
     checkpoint.running.emplace(PcrSlot{bank, PcrIndex::of<11>()}, Digest::filled(bank, 2));
   }
+  checkpoint.last_record = Digest::filled(HashAlg::kSha256, 7);
   return checkpoint;
 }
 
@@ -99,6 +100,7 @@ TEST_CASE("commit: everything of a node is there after a restart") {
   CHECK(node.standing.has_open_violations);
   CHECK(node.checkpoint.entries == 57);
   CHECK(node.checkpoint.bytes == 12'345);
+  CHECK(node.checkpoint.last_record == Digest::filled(HashAlg::kSha256, 7));
   CHECK(node.checkpoint.running == attempt.checkpoint->running);
   REQUIRE(node.clock);
   CHECK(node.clock->clock_ms == attempt.clock->clock_ms);
