@@ -14,6 +14,19 @@ Fault about(FaultId id, const ImaEntry& entry) {
       .id = id, .entry = entry.index, .path = std::string(entry.name), .digest = entry.file_digest};
 }
 
+// A boot_aggregate that is not what it has to be, with what tells people why.
+Fault about_aggregate(FaultId id, const ImaEntry& entry) {
+  Fault out = about(id, entry);
+  const HashAlg bank = entry.file_digest->alg();
+  if (*entry.file_digest == Digest::zero(bank)) {
+    out.detail =
+        "it is zero: when IMA started, the kernel found no TPM, or no PCR bank for ima_hash=";
+  } else if (id == FaultId::kBootAggregateUnproven) {
+    out.detail = "the " + std::string(hash_name(bank)) + " bank is not quoted";
+  }
+  return out;
+}
+
 Fault about_template(FaultId id, const ImaEntry& entry) {
   Fault fault = about(id, entry);
   fault.detail = "template " + escape_bytes(entry.template_name);
@@ -29,6 +42,9 @@ std::optional<Fault> judge(const ImaEntry& entry, const GoldenSnapshot* golden) 
   switch (entry.digest_state) {
     case FileDigestState::kKnown:
       if (golden->contains(*entry.file_digest)) return std::nullopt;
+      if (entry.name == kBootAggregate) {
+        return about_aggregate(FaultId::kBootAggregateUnproven, entry);
+      }
       return about(FaultId::kImaUnknownDigest, entry);
     case FileDigestState::kUnmeasured:
       return about(FaultId::kImaViolation, entry);
@@ -104,25 +120,29 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
     }
     if (const auto aggregate_ok = check_boot_aggregate(*entry, quoted)) {
       out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
-      if (!*aggregate_ok) out.faults.add(about(FaultId::kBootAggregateMismatch, *entry));
+      if (!*aggregate_ok) {
+        out.faults.add(about_aggregate(FaultId::kBootAggregateMismatch, *entry));
+      }
       continue;
     }
     if (is_policy_load(*entry, expected)) {
       judge_policy_load(*entry, *expected.ima_policy, out);
       continue;
     }
-    if (auto fault = judge(*entry, expected.golden)) out.faults.add(*std::move(fault));
+    if (auto fault = judge(*entry, expected.golden)) {
+      out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
+      out.faults.add(*std::move(fault));
+    }
   }
   miss_policy(log, expected, out);
   return out;
 }
 
 std::optional<Digest> boot_aggregate(HashAlg alg, const QuotedPcrs& quoted) {
-  const std::uint32_t last = alg == HashAlg::kSha1 ? 7 : 9;
   Hasher hasher(alg);
   hasher.start();
-  for (std::uint32_t i = 0; i <= last; ++i) {
-    const Digest* value = quoted.find({alg, *PcrIndex::from(i)});
+  for (const PcrSlot& slot : boot_aggregate_selection(alg)) {
+    const Digest* value = quoted.find(slot);
     if (value == nullptr) return std::nullopt;
     hasher.add(value->bytes());
   }

@@ -40,6 +40,7 @@ struct LogAppraisal {
   // Whether the boot_aggregate entries equal what the quoted PCRs give; nothing when the log has
   // none in this part, or the quote does not cover the PCRs that it takes.
   std::optional<bool> boot_aggregate_ok;
+  bool boot_aggregate_unproven = false;                    // there is a kBootAggregateUnproven
   ImaPolicyState ima_policy = ImaPolicyState::kNotJudged;  // after this part of the log
 };
 
@@ -60,7 +61,10 @@ struct LogExpectation {
 //   * one whose file digest is that of an accepted IMA policy, or
 //   * one whose file digest is golden: its name never matters.
 // Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnknownTemplate,
-// kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest. The first entry of a boot that is no boot_aggregate is kBootAggregateMissing.
+// kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest, or for a boot_aggregate that the
+// quote cannot tell kBootAggregateUnproven. That one is critical, since an entry's name is no proof: a
+// file in a detached mount can be named so. The first entry of a boot that is no boot_aggregate is
+// kBootAggregateMissing.
 //
 // With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
 // entries were judged without a rule is not judged by it. Each of these is reported once in a boot:
@@ -74,10 +78,8 @@ struct LogExpectation {
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
                       const LogExpectation& expected);
 
-// What the kernel writes as the first entry of a boot: H(PCR 0 … 9) of hash `alg`'s bank, PCR 0 … 7
-// for SHA-1. Nothing when the quote does not cover them all.
-//
-// Linux security/integrity/ima/ima_crypto.c ima_calc_boot_aggregate_tfm().
+// What the kernel writes as the first entry of a boot: the hash of boot_aggregate_selection(alg).
+// Nothing when the quote does not cover it all.
 std::optional<Digest> boot_aggregate(HashAlg alg, const QuotedPcrs& quoted);
 
 }  // namespace assay

@@ -73,13 +73,21 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
                                                      {.form = evidence.ima_log_form,
                                                       .start = expected.log_start,
                                                       .allow_sha1 = expected.policy.allow_sha1}));
-  ASSAY_OK(judge_boot(evidence, expected, quoted, out));
+  // Banks that were asked for beside the primary one are there for boot_aggregate: firmware may leave
+  // them empty, and a SHA-1 one proves too little.
+  ASSAY_OK(judge_boot(evidence, expected,
+                      expected.selection ? quoted.only(quoted.primary_bank()) : quoted, out));
   LogAppraisal judged = appraise(log, quoted,
                                  {.golden = expected.golden,
                                   .ima_policy = expected.ima_policy,
                                   .grace = expected.ima_policy_grace,
                                   .ima_policy_before = expected.from.ima_policy,
                                   .today = expected.today});
+  if (judged.boot_aggregate_unproven && expected.from.entries > 0 &&
+      expected.boot == BootQuestion::kNotAsked) {
+    out.continuity = Continuity::kKernelReplaced;
+    return {};
+  }
   LogFacts facts{.proven = log.size(),
                  .tail = log.tail_entries(),
                  .boot_aggregate_ok = judged.boot_aggregate_ok};

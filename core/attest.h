@@ -30,8 +30,10 @@ struct Expectation {
   const AkPublic& ak;
   const Nonce& nonce;
   QuotePolicy policy = {};
-  std::optional<PcrSelection> selection = {};  // what the quote has to cover, no more, no fewer
-  LogCheckpoint from = {};                     // proven part of the log, which was not asked for
+  // What the quote has to cover, no more, no fewer; the boot is then judged by the primary bank. None:
+  // whatever it covers, and the boot by all of that.
+  std::optional<PcrSelection> selection = {};
+  LogCheckpoint from = {};  // proven part of the log, which was not asked for
   LogStart log_start = LogStart::kAtCheckpoint;
   std::optional<TpmClock> last_clock = {};  // of the evidence that `from` comes from
   const GoldenSnapshot* golden = nullptr;   // null: judge authenticity and replay only
@@ -65,8 +67,9 @@ struct Appraisal {
   FaultList faults = {};
 
   // The node has rebooted while it was asked for the rest of an older boot's log, or its boot PCRs
-  // have changed while it was not asked for its boot: nothing is judged and nothing is wrong; ask again,
-  // for the boot, and after a reboot from the first entry.
+  // have changed, or a further boot_aggregate cannot be told, while it was not asked for its boot:
+  // nothing is judged and nothing is wrong; ask again, for the boot, and after a reboot from the first
+  // entry.
   bool ask_again() const { return continuity != Continuity::kSameBoot && !log && faults.empty(); }
 };
 

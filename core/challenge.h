@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "core/pcr.h"
 
@@ -46,5 +47,16 @@ struct Challenge {
 // Client Platform TPM Profile, 4.6.2). The boot is in 0–9 and, where shim is used, 14; IMA logs to 10
 // and to those that rules name with `pcr=`.
 PcrSelection default_selection(HashAlg bank);
+
+// What the kernel's boot_aggregate is a digest of, in a bank: PCRs 0–9, of SHA-1 0–7.
+//
+// Linux security/integrity/ima/ima_crypto.c ima_calc_boot_aggregate_tfm().
+PcrSelection boot_aggregate_selection(HashAlg bank);
+
+// What an attestation covers that asks for the boot: default_selection() of `bank`, and of the other
+// banks that the TPM keeps what a boot_aggregate may be taken of. Which one that is only the log
+// says: the kernel takes the bank of ima_hash= if the TPM has it, else SHA-256's, else SHA-1's
+// (ima_calc_boot_aggregate()). These banks are without the IMA PCR, so no log rests on them.
+PcrSelection boot_selection(HashAlg bank, std::span<const HashAlg> kept);
 
 }  // namespace assay

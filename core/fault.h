@@ -155,6 +155,8 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the firmware event log does not lead to a quoted PCR")                                       \
   X(kBootAggregateMismatch, "boot.aggregate_mismatch", kViolation, kCritical,                     \
     "the log's boot_aggregate is not the digest of the quoted boot PCRs")                         \
+  X(kBootAggregateUnproven, "boot.aggregate_unproven", kViolation, kCritical,                     \
+    "the log's boot_aggregate is of boot PCRs that the quote does not cover")                     \
   X(kBootAggregateMissing, "boot.aggregate_missing", kViolation, kCritical,                       \
     "the log's first entry is no boot_aggregate")                                                 \
   X(kBootLogMissing, "boot.log_missing", kViolation, kCritical,                                   \

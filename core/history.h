@@ -12,6 +12,7 @@ enum class Continuity : std::uint8_t {
   kSameBoot,         // the counters fit the last evidence, or there is none to compare with
   kRebooted,         // the TPM was reset since: the log starts anew
   kBootPcrsChanged,  // the counters fit, and a PCR that only a boot extends has moved
+  kKernelReplaced,   // likewise, and a kernel that kexec started logs boot PCRs of another bank
 };
 
 // What may have happened between two quotes under one key.

@@ -171,6 +171,12 @@ PcrSelection QuotedPcrs::selection() const {
   return out;
 }
 
+QuotedPcrs QuotedPcrs::only(HashAlg bank) const {
+  QuotedPcrs out = *this;
+  std::erase_if(out.values_, [&](const auto& pcr) { return pcr.first.bank != bank; });
+  return out;
+}
+
 Result<QuotedPcrs> verify_quote(const UntrustedQuote& quote, const AkPublic& ak, const Nonce& nonce,
                                 const QuotePolicy& policy) {
   if (quote.attest.size() > kMaxAttestBytes || quote.signature.size() > kMaxSignatureBytes) {

@@ -52,6 +52,9 @@ class QuotedPcrs {
 
   PcrSelection selection() const;
 
+  // The same proof, of one bank alone.
+  QuotedPcrs only(HashAlg bank) const;
+
  private:
   friend Result<QuotedPcrs> verify_quote(const UntrustedQuote&, const AkPublic&, const Nonce&,
                                          const QuotePolicy&);

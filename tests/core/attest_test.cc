@@ -121,18 +121,6 @@ TEST_CASE("attest: without golden sets only authenticity and replay are judged")
   CHECK(got.log->violations == 1);
 }
 
-TEST_CASE("attest: a boot_aggregate that no quoted PCR can tell has to be golden like any file") {
-  Node node;
-  node.tpm.pcrs.erase({HashAlg::kSha256, PcrIndex::of<4>()});
-  node.tpm.set(node.log.pcrs());
-  const UntrustedQuote quote = node.tpm.quote(kNonce);
-  const AkPublic ak = node.tpm.ak();
-  const Appraisal got = attest({.quote = quote, .ima_log = node.log.bytes()},
-                               {.ak = ak, .nonce = kNonce, .golden = &node.golden});
-  CHECK(names(got.faults) == Names{"ima.unknown_digest"});
-  CHECK_FALSE(got.log->boot_aggregate_ok.has_value());
-}
-
 TEST_CASE("attest: a quote over other PCRs than asked for proves nothing") {
   Node node;
   node.tpm.pcrs.emplace(PcrSlot{HashAlg::kSha256, PcrIndex::of<16>()}, digest_of("x"));

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <openssl/hmac.h>
 
+#include <fstream>
+
 #include "tests/integration/machine.h"
 #include "tests/verifier/sinks/receiver.h"
 
@@ -251,8 +253,34 @@ TEST_CASE("Assay: a machine whose TPM nobody vouches for is refused") {
   Machine machine(verifier);
   machine.start_agent();
   CHECK(eventually([&] {
-    return verifier.metric(R"(assay_evidence_rejected_total{reason="ek.certificate_missing"})") == 1;
+    return verifier.metric(R"(assay_evidence_rejected_total{reason="ek.certificate_missing"})") ==
+           1;
   }));
-  CHECK(eventually([&] { return machine.agent_log().find("ek.certificate_missing") != std::string::npos; }));
+  CHECK(eventually(
+      [&] { return machine.agent_log().find("ek.certificate_missing") != std::string::npos; }));
   CHECK(answer_of(verifier, {"node", "list"})["nodes"].empty());
+}
+
+TEST_CASE("Assay: a kernel may take its boot_aggregate of SHA-1, after kexec too") {
+  const RunningVerifier verifier;
+  Machine machine(verifier, {}, HashAlg::kSha1);
+  const std::string image_log = (machine.dir() / "image_log").string();
+  const std::string set = (machine.dir() / "set.json").string();
+  const Bytes files = ImaBuilder().file("/usr/bin/good", digest_of("good")).bytes();
+  std::ofstream(image_log, std::ios::binary) << as_text(files);
+  answer_of(verifier,
+            {"golden", "build", "--ima-log", image_log, "--name", "host/test", "-o", set});
+  answer_of(verifier, {"golden", "push", set});
+  answer_of(verifier, {"node", "enrol", "n1", "--ak", machine.print_ak().string()});
+  machine.run("/usr/bin/good", "good");
+  machine.start_agent();
+  INFO(machine.agent_log());
+  REQUIRE(becomes(verifier, "trusted"));
+
+  machine.kexec();
+  REQUIRE(eventually([&] {
+    return answer_of(verifier, {"node", "show", "n1"})["proven_entries"] == 3;
+  }));
+  CHECK(state_of(verifier) == "trusted");
+  CHECK(violations_of(verifier).empty());
 }

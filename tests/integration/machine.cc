@@ -19,7 +19,8 @@ void write_at(const std::filesystem::path& path, std::size_t offset, std::string
 
 }  // namespace
 
-Machine::Machine(const RunningVerifier& verifier, const std::string& more) {
+Machine::Machine(const RunningVerifier& verifier, const std::string& more, HashAlg aggregate)
+    : aggregate_(aggregate) {
   dir_.write("agent.yaml",
              "verifier: " + verifier.address() + "\nca_file: " + verifier.ca_file().string() +
                  "\ntcti: " + tpm_.tcti() +
@@ -32,8 +33,13 @@ void Machine::boot() {
   log_ = ImaBuilder();
   dir_.write("ima_log", "");
   dir_.write("ima_count", "");
-  log_.boot_aggregate({});  // swtpm's PCRs 0 to 9 are zero: it has no firmware
-  publish(0);
+  kexec();
+}
+
+void Machine::kexec() {
+  const std::size_t from = log_.bytes().size();
+  log_.boot_aggregate({}, aggregate_);  // swtpm's PCRs 0 to 9 are zero: it has no firmware
+  publish(from);
 }
 
 void Machine::reboot() {

@@ -15,12 +15,16 @@ namespace assay::testing {
 
 class Machine {
  public:
-  // Boots with a log of boot_aggregate only. The agent does not run yet. `more` are further lines of its
-  // configuration.
-  explicit Machine(const RunningVerifier& verifier, const std::string& more = {});
+  // Boots with a log of boot_aggregate only, which its kernel takes of bank `aggregate`. The agent does
+  // not run yet. `more` are further lines of its configuration.
+  explicit Machine(const RunningVerifier& verifier, const std::string& more = {},
+                   HashAlg aggregate = HashAlg::kSha256);
 
   // Measures a file, into the log first and into every bank of the TPM then, as the kernel does.
   void run(std::string_view path, std::string_view content);
+
+  // kexec: the TPM is not reset, and the log goes on with the new kernel's boot_aggregate.
+  void kexec();
 
   // A power cut and the next boot: the TPM is reset and the log starts anew. The agent has to be
   // stopped.
@@ -43,6 +47,7 @@ class Machine {
   void boot();
   void publish(std::size_t from);
 
+  HashAlg aggregate_;
   TempDir dir_;
   Swtpm tpm_;
   ImaBuilder log_;

@@ -65,13 +65,13 @@ ImaBuilder& ImaBuilder::violation(std::string_view path) {
   return *this;
 }
 
-ImaBuilder& ImaBuilder::boot_aggregate(const PcrValues& pcrs) {
+ImaBuilder& ImaBuilder::boot_aggregate(const PcrValues& pcrs, HashAlg bank) {
   Bytes all;
-  for (std::uint32_t i = 0; i < 10; ++i) {
-    const auto it = pcrs.find({HashAlg::kSha256, *PcrIndex::from(i)});
-    put(all, it == pcrs.end() ? Digest::zero(HashAlg::kSha256).bytes() : it->second.bytes());
+  for (std::uint32_t i = 0; i < (bank == HashAlg::kSha1 ? 8 : 10); ++i) {
+    const auto it = pcrs.find({bank, *PcrIndex::from(i)});
+    put(all, it == pcrs.end() ? Digest::zero(bank).bytes() : it->second.bytes());
   }
-  return file("boot_aggregate", hash(HashAlg::kSha256, all));
+  return file("boot_aggregate", hash(bank, all));
 }
 
 Digest ImaBuilder::digest_in(HashAlg bank, ByteView hashed) const {

@@ -26,8 +26,9 @@ class ImaBuilder {
   ImaBuilder& legacy(std::string_view path, const Digest& sha1);
   // A ToMToU or open-writer record.
   ImaBuilder& violation(std::string_view path);
-  // boot_aggregate over `pcrs` (the sha256 bank's 0–9, zero where missing), as the kernel's first entry.
-  ImaBuilder& boot_aggregate(const PcrValues& pcrs);
+  // boot_aggregate over `pcrs` (0–9 of `bank`, 0–7 of SHA-1, zero where missing), as the kernel's first
+  // entry.
+  ImaBuilder& boot_aggregate(const PcrValues& pcrs, HashAlg bank = HashAlg::kSha256);
 
   // `value` in as many bytes, in the log's byte order.
   Bytes number(std::uint64_t value, std::size_t size) const;

@@ -1,6 +1,7 @@
 // A node that answers challenges: a TPM in memory, a log that grows as a kernel's does.
 #pragma once
 
+#include "core/challenge.h"
 #include "tests/support/fake_tpm.h"
 #include "tests/support/ima_builder.h"
 
@@ -8,7 +9,12 @@ namespace assay::testing {
 
 class SimulatedNode {
  public:
-  SimulatedNode() { boot(); }
+  // `banks` are those of its TPM, and its kernel takes boot_aggregate of `aggregate`.
+  explicit SimulatedNode(std::vector<HashAlg> banks = {HashAlg::kSha256},
+                         HashAlg aggregate = HashAlg::kSha256)
+      : banks_(std::move(banks)), aggregate_(aggregate), log_(banks_) {
+    boot();
+  }
 
   FakeTpm& tpm() { return tpm_; }
   const FakeTpm& tpm() const { return tpm_; }
@@ -30,13 +36,29 @@ class SimulatedNode {
   void reboot() {
     ++tpm_.clock.reset_count;
     tpm_.clock.clock_ms = 0;
-    log_ = ImaBuilder();
+    log_ = ImaBuilder(banks_);
     boot();
+  }
+
+  // Another kernel, without a TPM reset: it has the log so far, and adds its own boot_aggregate.
+  void kexec(HashAlg aggregate) {
+    log_.boot_aggregate(tpm_.pcrs, aggregate);
+    tpm_.set(log_.pcrs());
   }
 
   UntrustedQuote quote(const Nonce& nonce) {
     ++tpm_.clock.clock_ms;
     return tpm_.quote(nonce);
+  }
+
+  // Over what `challenge` selects, as far as the TPM has it.
+  UntrustedQuote quote(const Challenge& challenge) {
+    const PcrValues all = tpm_.pcrs;
+    std::erase_if(tpm_.pcrs,
+                  [&](const auto& pcr) { return !challenge.selection.contains(pcr.first); });
+    UntrustedQuote out = quote(challenge.nonce);
+    tpm_.pcrs = all;
+    return out;
   }
 
   // The log from a byte on; nothing when it is shorter.
@@ -47,11 +69,18 @@ class SimulatedNode {
 
  private:
   void boot() {
-    tpm_.set({{{HashAlg::kSha256, kImaPcr}, Digest::zero(HashAlg::kSha256)}});
-    log_.boot_aggregate(tpm_.pcrs);
+    tpm_.pcrs.clear();
+    for (const HashAlg bank : banks_) {
+      for (std::uint32_t i = 0; i < 16; ++i) {
+        tpm_.pcrs.emplace(PcrSlot{bank, *PcrIndex::from(i)}, Digest::zero(bank));
+      }
+    }
+    log_.boot_aggregate(tpm_.pcrs, aggregate_);
     tpm_.set(log_.pcrs());
   }
 
+  std::vector<HashAlg> banks_;
+  HashAlg aggregate_;
   FakeTpm tpm_;
   ImaBuilder log_;
 };

@@ -157,12 +157,13 @@ struct Agent {
   SimulatedNode& node;
   RecordingLink link;
   StreamId stream;
+  std::vector<HashAlg> banks = {};  // that it says its TPM keeps
 
   Agent(World& w, SimulatedNode& n) : world(w), node(n), stream(*w.sessions.open(link)) {}
   ~Agent() { world.sessions.closed(stream); }
 
   // Says hello, and nothing more.
-  Status greet() { return world.sessions.on_hello(stream, node.tpm().ak_public(), {}); }
+  Status greet() { return world.sessions.on_hello(stream, node.tpm().ak_public(), banks); }
 
   // Says hello, proves which node it is, and has its first challenge.
   Status hello() {
@@ -175,7 +176,7 @@ struct Agent {
   Status prove() {
     const auto [id, challenge] = link.challenges().back();
     REQUIRE(challenge.quote_only);
-    ASSAY_OK(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)));
+    ASSAY_OK(world.sessions.on_quote(stream, id, node.quote(challenge)));
     return world.sessions.on_end(stream, id, {});
   }
 
@@ -200,7 +201,7 @@ struct Agent {
   // Answers the newest challenge.
   void give(const Bytes& log) {
     const auto [id, challenge] = link.challenges().back();
-    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge.nonce)).has_value());
+    REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge)).has_value());
     if (!log.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, log).has_value());
     REQUIRE(world.sessions.on_end(stream, id, {.log_bytes = log.size()}).has_value());
   }
@@ -218,7 +219,10 @@ inline std::string state_of(World& world, std::string_view name) {
 }
 
 struct EnrolledNode : SimulatedNode {
-  explicit EnrolledNode(World& world, std::string_view name = "n1") {
+  explicit EnrolledNode(World& world, std::string_view name = "n1",
+                        std::vector<HashAlg> banks = {HashAlg::kSha256},
+                        HashAlg aggregate = HashAlg::kSha256)
+      : SimulatedNode(std::move(banks), aggregate) {
     REQUIRE(world.ledger.enrol(name, tpm().ak(), world.clock.now()).has_value());
   }
 };

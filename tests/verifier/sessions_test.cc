@@ -104,7 +104,7 @@ TEST_CASE("Sessions: after a reboot the whole log is asked for, at once") {
   const auto asked = agent.link.challenges().size();
   const auto [id, challenge] = agent.link.challenges().back();
   CHECK(challenge.first_entry == 2);
-  REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge.nonce)).has_value());
+  REQUIRE(world.sessions.on_quote(agent.stream, id, node.quote(challenge)).has_value());
   REQUIRE(world.sessions.on_end(agent.stream, id, {}).has_value());
   CHECK(tick_until(world, [&] { return agent.link.challenges().size() > asked; }));
   CHECK(agent.link.challenges().back().challenge.first_entry == 0);

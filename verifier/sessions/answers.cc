@@ -59,13 +59,14 @@ void Sessions::ask(State& state, Session& session, Purpose purpose, Instant now)
   if (session.from_start || !basis.from.running.contains({*bank, kImaPcr})) basis.from = {};
   const bool whole = session.whole_log && basis.from.entries > 0;
   const bool boot = basis.boot_due || session.boot_again || basis.from.entries == 0;
-  const Challenge challenge{.nonce = fresh_nonce(),
-                            .selection = default_selection(*bank),
-                            .first_entry = proof || whole ? 0 : basis.from.entries,
-                            .first_byte = proof || whole ? 0 : basis.from.bytes,
-                            .max_log_bytes = proof ? 0 : settings_.max_log_bytes,
-                            .quote_only = proof,
-                            .max_boot_log_bytes = !proof && boot ? kMaxBootLogBytes : 0};
+  const Challenge challenge{
+      .nonce = fresh_nonce(),
+      .selection = !proof && boot ? boot_selection(*bank, session.banks) : default_selection(*bank),
+      .first_entry = proof || whole ? 0 : basis.from.entries,
+      .first_byte = proof || whole ? 0 : basis.from.bytes,
+      .max_log_bytes = proof ? 0 : settings_.max_log_bytes,
+      .quote_only = proof,
+      .max_boot_log_bytes = !proof && boot ? kMaxBootLogBytes : 0};
   const std::uint64_t id = state.next_id++;
   session.conversation.begin(id, {.max_log_bytes = challenge.max_log_bytes,
                                   .quote_only = challenge.quote_only,

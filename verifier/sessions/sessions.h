@@ -177,8 +177,8 @@ class Sessions {
     std::optional<NodeId> node = {};          // in kProof as it claims, in kReady as it is
     bool judging = false;                     // an answer is with the workers
     bool from_start = false;                  // the node has rebooted: ask for the whole log
-    bool boot_again = false;                  // its boot PCRs have changed: ask for the boot log
-    bool whole_log = false;                   // its log goes on nowhere: ask for all it still has
+    bool boot_again = false;  // its boot PCRs or kernel have changed: ask for the boot
+    bool whole_log = false;   // its log goes on nowhere: ask for all it still has
     Conversation conversation = {};
     std::optional<Pending> pending = {};
     std::optional<Instant> last_challenge = {};
