@@ -13,15 +13,6 @@ GoldenSnapshot good_files() {
   return std::move(builder).build();
 }
 
-Findings findings_in(const FaultList& faults) {
-  Findings out;
-  for (const Fault& fault : faults.listed()) {
-    out.emplace(fault_name(fault.id),
-                fault.entry ? static_cast<std::int64_t>(*fault.entry) : std::int64_t{-1});
-  }
-  return out;
-}
-
 std::string text_of(const Findings& findings) {
   std::string out;
   for (const auto& [name, entry] : findings) out += " " + name + "@" + std::to_string(entry);
@@ -30,82 +21,142 @@ std::string text_of(const Findings& findings) {
 
 }  // namespace
 
-NodeHistory::NodeHistory(FakeTpm& tpm, std::uint64_t seed)
-    : tpm_(tpm), random_(seed), ak_(tpm.ak()), golden_(good_files()) {
-  tpm_.pcrs = FakeTpm::fresh_pcrs();
-  tpm_.clock = {.clock_ms = 1000,
-                .reset_count = static_cast<std::uint32_t>(random_()),  // a constant may be added
-                .safe = true,
-                .firmware_version = 42};
+NodeHistory::NodeHistory(Tpms& tpms, Keeper& keeper, std::uint64_t seed)
+    : tpms_(tpms), keeper_(keeper), random_(seed), golden_(good_files()) {
+  for (Tpm& tpm : tpms_) {
+    tpm.key.clock = {.clock_ms = 1000,
+                     .reset_count = static_cast<std::uint32_t>(random_()),  // a constant is added
+                     .safe = true,
+                     .firmware_version = 42};
+  }
   boot(0);
+  if (!keeper_.greet(tpms_[key_].ak, now_)) wrong("the node is not let in");
 }
 
 std::string NodeHistory::walk() {
   const std::size_t steps = 4 + pick(kMaxSteps - 3);
   for (std::size_t i = 0; i < steps && wrong_.empty(); ++i) step();
-  if (wrong_.empty()) attest_once(Mischief::kNone, Fate::kCommitted, 0);
+  if (wrong_.empty()) attest_once(Mischief::kNone, Fate::kGoesOn, 0);
   return wrong_.empty() ? "" : wrong_ + " after:" + steps_;
 }
 
 void NodeHistory::step() {
   now_ += std::chrono::seconds(30);
-  tpm_.clock.clock_ms += 30'000;
-  switch (pick(16)) {
+  tpm().clock.clock_ms += 30'000;
+  switch (const std::size_t which = pick(20)) {
     case 0:
+      return acknowledge();
     case 1:
-      return measure(Measured::kGolden);
+      return allow_re_enrolment();
     case 2:
-      return measure(Measured::kUnknown);
-    case 3:
-      return measure(Measured::kViolation);
-    case 4:
-      return measure(Measured::kBootAggregate);  // kexec: the log goes on
-    case 5:
-      return boot(1 + static_cast<std::uint32_t>(pick(3)));
-    case 6:
-      steps_ += " suspend";
-      ++tpm_.clock.restart_count;
-      tpm_.clock.clock_ms -= pick(2) * 10'000;
-      return;
-    case 7:
       return replay_an_old_answer();
+    case 3:
+      return attest_once(Mischief::kNone, Fate::kLosesTheAnswer, 0);
+    case 4:
+      return attest_once(Mischief::kNone, Fate::kCrashesAfter, 0);
+    case 5:
+      return attest_once(Mischief::kNone, Fate::kGoesOn, 1 + pick(2));
+    case 6:
+      return attest_once(Mischief::kDropLast, Fate::kGoesOn, 0);
+    case 7:
+      return attest_once(Mischief::kDropAll, Fate::kGoesOn, 0);
     case 8:
-      steps_ += " acknowledge";
-      stored_.standing = acknowledge(stored_.standing, now_);
-      stored_.findings.clear();
-      if (want_ == NodeState::kCompromised) want_ = NodeState::kUnknown;
-      want_open_ = false;
-      want_findings_.clear();
-      return;
+      return attest_once(Mischief::kFlipTemplateDigest, Fate::kGoesOn, 0);
     case 9:
-      return attest_once(Mischief::kNone, Fate::kVerifierCrashes, 0);
     case 10:
-      return attest_once(Mischief::kNone, Fate::kCommitted, 1 + pick(2));
     case 11:
-      return attest_once(Mischief::kDropLast, Fate::kCommitted, 0);
-    case 12:
-      return attest_once(Mischief::kDropAll, Fate::kCommitted, 0);
-    case 13:
-      return attest_once(Mischief::kFlipTemplateDigest, Fate::kCommitted, 0);
+      return attest_once(Mischief::kNone, Fate::kGoesOn, 0);
     default:
-      return attest_once(Mischief::kNone, Fate::kCommitted, 0);
+      return step_of_the_node(which);
+  }
+}
+
+void NodeHistory::step_of_the_node(std::size_t which) {
+  switch (which) {
+    case 12:
+      return measure(Measured::kUnknown);
+    case 13:
+      return measure(Measured::kViolation);
+    case 14:
+      return measure(Measured::kBootAggregate);  // kexec: the log goes on
+    case 15:
+      return boot(1 + static_cast<std::uint32_t>(pick(3)));
+    case 16:
+      steps_ += " suspend";
+      ++tpm().clock.restart_count;
+      tpm().clock.clock_ms -= pick(2) * 10'000;
+      return;
+    case 17:
+      // Rarer than the others: until an operator acts, nothing more is learnt of the node.
+      return pick(2) == 0 ? clear() : roll_back();
+    default:
+      return measure(Measured::kGolden);
   }
 }
 
 void NodeHistory::measure(Measured what) {
   steps_ += " measure" + std::to_string(static_cast<int>(what));
   entries_.push_back(what);
-  tpm_.set(log_of(entries_).pcrs());
+  tpm().set(log_of(entries_).pcrs());
 }
 
 void NodeHistory::boot(std::uint32_t resets) {
   steps_ += " boot" + std::to_string(resets);
-  tpm_.clock.reset_count += resets;
-  tpm_.clock.restart_count = 0;
-  tpm_.clock.clock_ms -= std::min<std::uint64_t>(tpm_.clock.clock_ms, pick(2) * 20'000);
+  tpm().clock.reset_count += resets;
+  tpm().clock.restart_count = 0;
+  tpm().clock.clock_ms -= std::min<std::uint64_t>(tpm().clock.clock_ms, pick(2) * 20'000);
   entries_ = {Measured::kBootAggregate};
-  tpm_.pcrs = FakeTpm::fresh_pcrs();
-  tpm_.set(log_of(entries_).pcrs());
+  tpm().pcrs = FakeTpm::fresh_pcrs();
+  tpm().set(log_of(entries_).pcrs());
+}
+
+// TPM2_Clear and the next boot: the old key is gone, and a new one counts from another start. While
+// the verifier does not know the new one, the old one does not come back.
+void NodeHistory::clear() {
+  if (key_ != truth_.key) return;
+  steps_ += " clear";
+  key_ = 1 - key_;
+  tpm().clock.clock_ms = 1000;
+  boot(0);
+}
+
+// The same key on a TPM that counts from an earlier start: cleared with a key that outlives that, or
+// brought back from a copy.
+void NodeHistory::roll_back() {
+  steps_ += " roll-back";
+  tpm().clock.reset_count -= 1000 + static_cast<std::uint32_t>(pick(1000));
+  boot(0);
+}
+
+void NodeHistory::acknowledge() {
+  steps_ += " acknowledge";
+  keeper_.acknowledge(now_);
+  if (truth_.state == NodeState::kCompromised) truth_.state = NodeState::kUnknown;
+  truth_.open = false;
+  truth_.findings.clear();
+  expect_kept();
+}
+
+// For one step, or for as long as a history lasts.
+void NodeHistory::allow_re_enrolment() {
+  steps_ += " re-enrol";
+  truth_.may_enrol_until = now_ + std::chrono::seconds(pick(2) == 0 ? 30 : 3600);
+  keeper_.allow_re_enrolment(*truth_.may_enrol_until);
+  expect_kept();
+}
+
+// Whether the node may speak: as a stream that begins.
+bool NodeHistory::greet() {
+  const Status status = keeper_.greet(tpms_[key_].ak, now_);
+  const bool may_enrol = truth_.may_enrol_until && now_ <= *truth_.may_enrol_until;
+  if (may_enrol) truth_ = {.key = key_};
+  if (key_ == truth_.key) {
+    if (!status) wrong("is kept out: " + format_fault(status.error()));
+    return status.has_value();
+  }
+  if (status) wrong("is let in with a key that it did not enrol with");
+  if (!status && status.error().id != FaultId::kEnrolKeyChanged) wrong("is kept out otherwise");
+  return false;
 }
 
 Nonce NodeHistory::fresh_nonce() {
@@ -114,8 +165,8 @@ Nonce NodeHistory::fresh_nonce() {
 
 NodeHistory::Answer NodeHistory::answer(const Nonce& nonce, const LogCheckpoint& from,
                                         Mischief mischief, std::size_t logged_after_the_quote) {
-  ++tpm_.clock.clock_ms;
-  Answer out{.quote = tpm_.quote(nonce), .quoted = entries_.size(), .log = {}};
+  ++tpm().clock.clock_ms;
+  Answer out{.quote = tpm().quote(nonce), .key = key_, .quoted = entries_.size(), .log = {}};
   for (std::size_t i = 0; i < logged_after_the_quote; ++i) {
     measure(pick(2) == 0 ? Measured::kGolden : Measured::kUnknown);
   }
@@ -132,95 +183,101 @@ NodeHistory::Answer NodeHistory::answer(const Nonce& nonce, const LogCheckpoint&
 }
 
 Appraisal NodeHistory::appraise(const Answer& answer, const Nonce& nonce,
-                                const LogCheckpoint& from) const {
-  return attest(
-      {.quote = answer.quote, .ima_log = answer.log},
-      {.ak = ak_, .nonce = nonce, .from = from, .last_clock = stored_.clock, .golden = &golden_});
-}
-
-Stored NodeHistory::after(const Stored& before, const Appraisal& appraisal, Instant now) {
-  Stored out = before;
-  out.standing = decide(before.standing, appraisal, now);
-  if (appraisal.log) {
-    if (appraisal.continuity == Continuity::kRebooted) out.findings.clear();
-    out.checkpoint = *appraisal.next;
-    out.clock = appraisal.clock;
-  }
-  if (is_guilty(appraisal)) out.findings.merge(findings_in(appraisal.faults));
-  return out;
+                                const Basis& basis) const {
+  return attest({.quote = answer.quote, .ima_log = answer.log}, {.ak = basis.ak,
+                                                                 .nonce = nonce,
+                                                                 .from = basis.from,
+                                                                 .last_clock = basis.last_clock,
+                                                                 .golden = &golden_});
 }
 
 // As a session does: an answer that cannot be judged brings another challenge, from the first entry.
 void NodeHistory::attest_once(Mischief mischief, Fate fate, std::size_t logged_after_the_quote) {
-  steps_ += " attest" + std::to_string(static_cast<int>(mischief)) +
-            (fate == Fate::kCommitted ? "" : "-lost") + (logged_after_the_quote > 0 ? "-tail" : "");
-  LogCheckpoint from = stored_.checkpoint;
+  steps_ += " attest" + std::to_string(static_cast<int>(mischief)) + "-" +
+            std::to_string(static_cast<int>(fate)) + (logged_after_the_quote > 0 ? "-tail" : "");
+  if (!greet()) return expect_kept();
+  Basis basis = keeper_.basis();
   Nonce nonce = fresh_nonce();
-  Answer got = answer(nonce, from, mischief, logged_after_the_quote);
-  Appraisal appraisal = appraise(got, nonce, from);
+  Answer got = answer(nonce, basis.from, mischief, logged_after_the_quote);
+  Appraisal appraisal = appraise(got, nonce, basis);
   if (appraisal.ask_again()) {
-    from = {};
+    basis.from = {};
     nonce = fresh_nonce();
-    got = answer(nonce, from, mischief, 0);
-    appraisal = appraise(got, nonce, from);
+    got = answer(nonce, basis.from, mischief, 0);
+    appraisal = appraise(got, nonce, basis);
     if (appraisal.ask_again()) return wrong("asked twice");
   }
   old_ = got;
-  if (fate == Fate::kVerifierCrashes) return;
-  compare(appraisal, got, mischief, from);
-  stored_ = after(stored_, appraisal, now_);
-  expect_state(want_);
+  if (fate != Fate::kLosesTheAnswer) {
+    compare(appraisal, got, mischief, basis.from);
+    keeper_.apply(basis, appraisal, now_);
+  }
+  if (fate != Fate::kGoesOn) keeper_.crash(now_);
+  expect_kept();
 }
 
 void NodeHistory::replay_an_old_answer() {
-  if (!old_) return;
+  if (!old_ || !greet()) return;
   steps_ += " replay";
-  const Appraisal appraisal = appraise(*old_, fresh_nonce(), stored_.checkpoint);
-  expect_findings(appraisal, {{"quote.nonce_mismatch", -1}});
-  stored_ = after(stored_, appraisal, now_);
-  expect_state(want_);
+  const Basis basis = keeper_.basis();
+  const Appraisal appraisal = appraise(*old_, fresh_nonce(), basis);
+  expect_findings(appraisal,
+                  {{old_->key == key_ ? "quote.nonce_mismatch" : "quote.bad_signature", -1}});
+  keeper_.apply(basis, appraisal, now_);
+  expect_kept();
 }
 
 // What the truth says of this answer, and of the node after it.
 void NodeHistory::compare(const Appraisal& appraisal, const Answer& answer, Mischief mischief,
                           const LogCheckpoint& from) {
-  const bool rebooted = stored_.clock && static_cast<std::int32_t>(tpm_.clock.reset_count -
-                                                                   stored_.clock->reset_count) > 0;
-  const bool has_news = answer.quoted > from.entries;
-  if (mischief != Mischief::kNone && has_news) {
-    const bool empty = answer.log.empty();
-    const std::string fault = mischief == Mischief::kFlipTemplateDigest ? ""
-                              : empty && from.entries > 0               ? "ima.log_truncated"
-                                                                        : "ima.pcr_mismatch";
-    const bool first_is_violation =
-        mischief == Mischief::kFlipTemplateDigest && entries_[from.entries] == Measured::kViolation;
-    if (mischief == Mischief::kFlipTemplateDigest) {
-      // A violation's record has no digest: any other than none makes it a record of another kind.
-      const Findings got = findings_in(appraisal.faults);
-      if (got.size() != 1 || got.begin()->first != "ima.template_digest_mismatch") {
-        wrong("a flipped digest gave" + text_of(got) + (first_is_violation ? " (violation)" : ""));
-      }
-    } else {
-      expect_findings(appraisal, {{fault, -1}});
-    }
-    want_ = NodeState::kCompromised;
-    want_open_ = true;
-    want_findings_.merge(findings_in(appraisal.faults));
-    return;
+  const auto delta = static_cast<std::int32_t>(
+      tpm().clock.reset_count - truth_.reset_count.value_or(tpm().clock.reset_count));
+  if (delta < 0) {
+    expect_findings(appraisal, {{"quote.reset_backwards", -1}});
+    return expect_tampering(findings_in(appraisal.faults));
   }
-  if (rebooted) {
-    want_findings_.clear();
-    want_open_ = false;
+  const bool goes_on = truth_.reset_count && delta == 0;
+  const std::size_t first = goes_on ? truth_.proven : 0;
+  if (from.entries != first) wrong("was asked from " + std::to_string(from.entries));
+  if (mischief != Mischief::kNone && answer.quoted > first) {
+    return compare_tampered(appraisal, answer, mischief, from);
+  }
+  if (truth_.reset_count && delta > 0) {
+    truth_.findings.clear();
+    truth_.open = false;
   }
   // Judged from scratch: everything up to the quote, less what earlier answers have shown.
   Findings now;
   for (const Finding& finding : findings_of(entries_, answer.quoted)) {
-    if (finding.second >= static_cast<std::int64_t>(from.entries)) now.insert(finding);
+    if (finding.second >= static_cast<std::int64_t>(first)) now.insert(finding);
   }
   expect_findings(appraisal, now);
-  want_open_ = want_open_ || !now.empty();
-  want_findings_.merge(now);
-  want_ = want_open_ ? NodeState::kCompromised : NodeState::kTrusted;
+  truth_.reset_count = tpm().clock.reset_count;
+  truth_.proven = answer.quoted;
+  truth_.open = truth_.open || !now.empty();
+  truth_.findings.merge(now);
+  truth_.state = truth_.open ? NodeState::kCompromised : NodeState::kTrusted;
+}
+
+void NodeHistory::compare_tampered(const Appraisal& appraisal, const Answer& answer,
+                                   Mischief mischief, const LogCheckpoint& from) {
+  const Findings got = findings_in(appraisal.faults);
+  if (mischief == Mischief::kFlipTemplateDigest) {
+    // A violation's record has no digest: any other than none makes it a record of another kind.
+    if (got.size() != 1 || got.begin()->first != "ima.template_digest_mismatch") {
+      wrong("a flipped digest gave" + text_of(got));
+    }
+  } else {
+    const bool cut = answer.log.empty() && from.entries > 0;
+    expect_findings(appraisal, {{cut ? "ima.log_truncated" : "ima.pcr_mismatch", -1}});
+  }
+  expect_tampering(got);
+}
+
+void NodeHistory::expect_tampering(const Findings& shown) {
+  truth_.state = NodeState::kCompromised;
+  truth_.open = true;
+  truth_.findings.insert(shown.begin(), shown.end());
 }
 
 void NodeHistory::expect_findings(const Appraisal& appraisal, const Findings& want) {
@@ -228,13 +285,15 @@ void NodeHistory::expect_findings(const Appraisal& appraisal, const Findings& wa
   if (got != want) wrong("found" + text_of(got) + ", and what is true is" + text_of(want));
 }
 
-void NodeHistory::expect_state(NodeState want) {
-  if (stored_.standing.state != want) {
-    wrong("is " + std::string(node_state_name(stored_.standing.state)) + ", and ought to be " +
-          std::string(node_state_name(want)));
+void NodeHistory::expect_kept() {
+  const NodeState state = keeper_.state();
+  if (state != truth_.state) {
+    wrong("is " + std::string(node_state_name(state)) + ", and ought to be " +
+          std::string(node_state_name(truth_.state)));
   }
-  if (stored_.findings != want_findings_) {
-    wrong("keeps" + text_of(stored_.findings) + ", and ought to keep" + text_of(want_findings_));
+  const Findings findings = keeper_.open_findings();
+  if (findings != truth_.findings) {
+    wrong("keeps" + text_of(findings) + ", and ought to keep" + text_of(truth_.findings));
   }
 }
 

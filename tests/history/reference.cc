@@ -2,6 +2,17 @@
 
 namespace assay::testing {
 
+Finding finding_of(const Fault& fault) {
+  return {std::string(fault_name(fault.id)),
+          fault.entry ? static_cast<std::int64_t>(*fault.entry) : std::int64_t{-1}};
+}
+
+Findings findings_in(const FaultList& faults) {
+  Findings out;
+  for (const Fault& fault : faults.listed()) out.insert(finding_of(fault));
+  return out;
+}
+
 ImaBuilder log_of(const std::vector<Measured>& entries) {
   ImaBuilder out;
   for (std::size_t i = 0; i < entries.size(); ++i) {

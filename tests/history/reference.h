@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/appraise.h"
 #include "tests/support/ima_builder.h"
 
 namespace assay::testing {
@@ -18,6 +19,9 @@ enum class Measured : std::uint8_t { kBootAggregate, kGolden, kUnknown, kViolati
 // A fault and the entry that it is about; -1 for none.
 using Finding = std::pair<std::string, std::int64_t>;
 using Findings = std::set<Finding>;
+
+Finding finding_of(const Fault& fault);
+Findings findings_in(const FaultList& faults);
 
 // The log of a boot that measured `entries`, and the PCRs that go with it.
 ImaBuilder log_of(const std::vector<Measured>& entries);

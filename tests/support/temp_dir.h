@@ -14,8 +14,9 @@ namespace assay::testing {
 class TempDir {
  public:
   // Ends the process when there is nowhere to make it.
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-test-XXXXXX").string();
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent) {
+    std::string name = (parent / "assay-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
