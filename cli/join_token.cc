@@ -44,7 +44,8 @@ JoinTokenCommands::JoinTokenCommands(CLI::App& app, Action& chosen) {
   verb->callback([this, &chosen] { chosen = [this] { return list(); }; });
 
   verb = noun->add_subcommand("revoke", "end a token; the nodes that it admitted stay");
-  verb->add_option("NAME", name_, "the token's name")->required()->check(node_name());
+  verb->add_option("NAME", name_, "the token's name")->required()->check(token_name());
+  add_json_flag(*verb, format_);
   add_server_options(*verb, server_);
   add_examples(*verb, "  assay join-token revoke rack-7");
   verb->callback([this, &chosen] { chosen = [this] { return revoke(); }; });
@@ -52,7 +53,7 @@ JoinTokenCommands::JoinTokenCommands(CLI::App& app, Action& chosen) {
 
 void JoinTokenCommands::add_create(CLI::App& noun, Action& chosen) {
   CLI::App* verb = noun.add_subcommand("create", "make a token, and print it once");
-  verb->add_option("NAME", name_, "a name to know it by")->required()->check(node_name());
+  verb->add_option("NAME", name_, "a name to know it by")->required()->check(token_name());
   verb->add_option("--uses", uses_, "machines that it may admit")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
@@ -111,7 +112,9 @@ Exit JoinTokenCommands::revoke() const {
   request.set_name(name_);
   const auto got = call_once<Service>(server_, &Service::Stub::RevokeJoinToken, request);
   if (!got) return complain(got.error());
-  print(name_ + " is revoked\n");
+  nlohmann::ordered_json out;
+  out["revoked"] = name_;
+  print(format_ == Format::kJson ? format_json(out) : name_ + " is revoked\n");
   return Exit::kOk;
 }
 

@@ -9,6 +9,21 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kMaxNodeNameBytes = 253;  // Kubernetes object names: RFC 1123 subdomains
+constexpr std::size_t kMaxTokenNameBytes = 64;
+
+CLI::Validator name_of(const std::string& whose, std::size_t max_bytes) {
+  return CLI::Validator(
+      [whose, max_bytes](std::string& name) -> std::string {
+        const bool ok =
+            !name.empty() && name.size() <= max_bytes && std::ranges::all_of(name, [](char c) {
+              return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+            });
+        return ok ? ""
+                  : whose + " name is 1 to " + std::to_string(max_bytes) +
+                        " of a-z, 0-9, '-' and '.'";
+      },
+      "");
+}
 
 }  // namespace
 
@@ -22,16 +37,11 @@ void add_examples(CLI::App& command, const std::string& text) {
 }
 
 CLI::Validator node_name() {
-  return CLI::Validator(
-      [](std::string& name) -> std::string {
-        const bool ok =
-            !name.empty() && name.size() <= kMaxNodeNameBytes &&
-            std::ranges::all_of(name, [](char c) {
-              return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-            });
-        return ok ? "" : "a node's name is 1 to 253 of a-z, 0-9, '-' and '.'";
-      },
-      "");
+  return name_of("a node's", kMaxNodeNameBytes);
+}
+
+CLI::Validator token_name() {
+  return name_of("a token's", kMaxTokenNameBytes);
 }
 
 CLI::Validator set_name() {

@@ -16,6 +16,7 @@ void add_examples(CLI::App& command, const std::string& text);
 
 // Checks of arguments that go to the verifier, so that a slip is found without it.
 CLI::Validator node_name();
+CLI::Validator token_name();
 CLI::Validator set_name();
 CLI::Validator printable_text(std::size_t max_bytes);
 

@@ -33,6 +33,7 @@ FakeVerifier::FakeVerifier() {
                                     .cert_chain = read_file(DevCa::get().file("server.pem"))});
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
+  builder.RegisterService(static_cast<v1::EnrolmentService::Service*>(this));
   builder.RegisterService(static_cast<v1::GoldenService::Service*>(this));
   builder.RegisterService(static_cast<v1::OperatorService::Service*>(this));
   server_ = builder.BuildAndStart();
@@ -131,6 +132,17 @@ grpc::Status FakeVerifier::GetNode(grpc::ServerContext* context, const v1::GetNo
   return grpc::Status::OK;
 }
 
+grpc::Status FakeVerifier::GetNodeBoot(grpc::ServerContext* context,
+                                       const v1::GetNodeBootRequest* request,
+                                       v1::GetNodeBootResponse* response) {
+  if (grpc::Status status = check(*context); !status.ok()) return status;
+  if (request->name() != boot.name()) {
+    return {grpc::StatusCode::NOT_FOUND, "the node's boot was not seen yet"};
+  }
+  *response = boot;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeVerifier::AttestNode(grpc::ServerContext* context,
                                       const v1::AttestNodeRequest* request,
                                       v1::AttestNodeResponse* response) {
@@ -177,6 +189,63 @@ grpc::Status FakeVerifier::GetViolation(grpc::ServerContext* context,
     return grpc::Status::OK;
   }
   return {grpc::StatusCode::NOT_FOUND, "no violation " + std::to_string(request->id())};
+}
+
+grpc::Status FakeVerifier::ListPending(grpc::ServerContext* context, const v1::ListPendingRequest*,
+                                       v1::ListPendingResponse* response) {
+  for (const v1::PendingTpm& tpm : waiting) *response->add_tpms() = tpm;
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::Approve(grpc::ServerContext* context, const v1::ApproveRequest* request,
+                                   v1::ApproveResponse* response) {
+  approved = *request;
+  response->mutable_node()->set_name(request->name());
+  response->mutable_node()->set_state("unknown");
+  response->mutable_node()->set_admitted_by("operator");
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::Reject(grpc::ServerContext* context, const v1::RejectRequest* request,
+                                  v1::RejectResponse* response) {
+  rejected = *request;
+  response->set_rejected(2);
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::ReEnrol(grpc::ServerContext* context, const v1::ReEnrolRequest* request,
+                                   v1::ReEnrolResponse* response) {
+  re_enrolled = *request;
+  response->set_until_ms(1795457237804);
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::CreateJoinToken(grpc::ServerContext* context,
+                                           const v1::CreateJoinTokenRequest* request,
+                                           v1::CreateJoinTokenResponse* response) {
+  created = *request;
+  v1::JoinToken& token = *response->mutable_token();
+  token.set_name(request->name());
+  token.set_manufacturer(request->manufacturer());
+  token.set_uses_left(request->uses());
+  token.set_created_at_ms(1795457230000);
+  token.set_expires_at_ms(1795457237804);
+  response->set_secret("not-to-be-seen-again");
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::ListJoinTokens(grpc::ServerContext* context,
+                                          const v1::ListJoinTokensRequest*,
+                                          v1::ListJoinTokensResponse* response) {
+  for (const v1::JoinToken& token : tokens) *response->add_tokens() = token;
+  return check(*context);
+}
+
+grpc::Status FakeVerifier::RevokeJoinToken(grpc::ServerContext* context,
+                                           const v1::RevokeJoinTokenRequest* request,
+                                           v1::RevokeJoinTokenResponse*) {
+  revoked = *request;
+  return check(*context);
 }
 
 }  // namespace assay::testing

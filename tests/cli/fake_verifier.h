@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "assay/v1/enrolment.grpc.pb.h"
 #include "assay/v1/golden.grpc.pb.h"
 #include "assay/v1/operator.grpc.pb.h"
 #include "tests/cli/assay_process.h"
@@ -28,7 +29,9 @@ class DevCa {
   TempDir dir_;
 };
 
-class FakeVerifier final : v1::GoldenService::Service, v1::OperatorService::Service {
+class FakeVerifier final : v1::EnrolmentService::Service,
+                           v1::GoldenService::Service,
+                           v1::OperatorService::Service {
  public:
   FakeVerifier();
   ~FakeVerifier() override;
@@ -42,7 +45,10 @@ class FakeVerifier final : v1::GoldenService::Service, v1::OperatorService::Serv
   std::vector<v1::Node> nodes;
   std::vector<v1::Violation> violations;  // newest first
   v1::GetGoldenResponse set;              // all its files
-  grpc::Status refuse_with;               // when not OK, every call's answer
+  v1::GetNodeBootResponse boot;           // of the node that it names
+  std::vector<v1::PendingTpm> waiting;
+  std::vector<v1::JoinToken> tokens;
+  grpc::Status refuse_with;  // when not OK, every call's answer
   bool replace_set_between_pages = false;
 
   std::string pushed;  // the set file's bytes
@@ -50,6 +56,11 @@ class FakeVerifier final : v1::GoldenService::Service, v1::OperatorService::Serv
   v1::EnrolNodeRequest enrolled;
   v1::AcknowledgeNodeRequest acknowledged;
   std::vector<v1::ListViolationsRequest> listed;
+  v1::ApproveRequest approved;
+  v1::RejectRequest rejected;
+  v1::ReEnrolRequest re_enrolled;
+  v1::CreateJoinTokenRequest created;
+  v1::RevokeJoinTokenRequest revoked;
 
   // A node of this name never answers.
   static constexpr char kSilent[] = "silent";
@@ -70,6 +81,8 @@ class FakeVerifier final : v1::GoldenService::Service, v1::OperatorService::Serv
                          v1::ListNodesResponse*) override;
   grpc::Status GetNode(grpc::ServerContext*, const v1::GetNodeRequest*,
                        v1::GetNodeResponse*) override;
+  grpc::Status GetNodeBoot(grpc::ServerContext*, const v1::GetNodeBootRequest*,
+                           v1::GetNodeBootResponse*) override;
   grpc::Status AttestNode(grpc::ServerContext*, const v1::AttestNodeRequest*,
                           v1::AttestNodeResponse*) override;
   grpc::Status AcknowledgeNode(grpc::ServerContext*, const v1::AcknowledgeNodeRequest*,
@@ -78,6 +91,20 @@ class FakeVerifier final : v1::GoldenService::Service, v1::OperatorService::Serv
                               v1::ListViolationsResponse*) override;
   grpc::Status GetViolation(grpc::ServerContext*, const v1::GetViolationRequest*,
                             v1::GetViolationResponse*) override;
+
+  grpc::Status ListPending(grpc::ServerContext*, const v1::ListPendingRequest*,
+                           v1::ListPendingResponse*) override;
+  grpc::Status Approve(grpc::ServerContext*, const v1::ApproveRequest*,
+                       v1::ApproveResponse*) override;
+  grpc::Status Reject(grpc::ServerContext*, const v1::RejectRequest*, v1::RejectResponse*) override;
+  grpc::Status ReEnrol(grpc::ServerContext*, const v1::ReEnrolRequest*,
+                       v1::ReEnrolResponse*) override;
+  grpc::Status CreateJoinToken(grpc::ServerContext*, const v1::CreateJoinTokenRequest*,
+                               v1::CreateJoinTokenResponse*) override;
+  grpc::Status ListJoinTokens(grpc::ServerContext*, const v1::ListJoinTokensRequest*,
+                              v1::ListJoinTokensResponse*) override;
+  grpc::Status RevokeJoinToken(grpc::ServerContext*, const v1::RevokeJoinTokenRequest*,
+                               v1::RevokeJoinTokenResponse*) override;
 
   std::mutex mutex_;
   std::condition_variable stopping_;
