@@ -25,10 +25,9 @@ enum class OutboxId : std::int64_t {};
 
 // Where a node's keys come from.
 struct NodeOrigin {
-  std::optional<Digest>
-      ek_id{};        // SHA-256 of the endorsement key's public area; enrolled by hand: none
-  Bytes ek_public{};  // TPM2B_PUBLIC
-  std::string manufacturer{};  // of the TPM, as its certificate has it: "id:49465800"
+  std::optional<Digest> ek_id{};  // EkPublic::id() of the endorsement key; enrolled by hand: none
+  Bytes ek_public{};              // TPM2B_PUBLIC
+  std::string manufacturer{};     // of the TPM, as its certificate has it: "id:49465800"
   std::string admitted_by{"operator"};
 };
 
