@@ -261,6 +261,46 @@ TEST_CASE("Assay: a machine whose TPM nobody vouches for is refused") {
   CHECK(answer_of(verifier, {"node", "list"})["nodes"].empty());
 }
 
+TEST_CASE("Assay: a TPM that keeps SHA-384 alone is judged by that") {
+  const RunningVerifier verifier;
+  Machine machine(verifier, {}, HashAlg::kSha384);
+  machine.reboot_with_banks({HashAlg::kSha384});
+  machine.run("/usr/bin/good", "good");
+  introduce(verifier, machine);
+  machine.start_agent();
+  INFO(machine.agent_log());
+  REQUIRE(becomes(verifier, "trusted"));
+  machine.run("/tmp/evil", "evil");
+  CHECK(becomes(verifier, "compromised"));
+}
+
+TEST_CASE(
+    "Assay: a TPM that keeps SHA-1 alone is refused, unless its class and the policy allow it") {
+  const std::string refusing = "classes:\n  - {name: old}\n";
+  const std::string allowing =
+      "allow_sha1: true\nclasses:\n  - {name: old, banks: [sha256, sha1]}\n";
+  for (const std::string& policy : {refusing, allowing}) {
+    CAPTURE(policy);
+    const RunningVerifier verifier(
+        {.more = "policy_file: policy.yaml", .files = {{"policy.yaml", policy}}});
+    Machine machine(verifier, {}, HashAlg::kSha1);
+    machine.reboot_with_banks({HashAlg::kSha1});
+    machine.run("/usr/bin/good", "good");
+    introduce(verifier, machine);
+    machine.start_agent();
+    INFO(machine.agent_log());
+    if (policy == allowing) {
+      CHECK(becomes(verifier, "trusted"));
+      continue;
+    }
+    CHECK(eventually([&] {
+      return machine.agent_log().find("the TPM keeps no PCR bank of class old") !=
+             std::string::npos;
+    }));
+    CHECK(state_of(verifier) == "unknown");
+  }
+}
+
 TEST_CASE("Assay: a kernel may take its boot_aggregate of SHA-1, after kexec too") {
   const RunningVerifier verifier;
   Machine machine(verifier, {}, HashAlg::kSha1);

@@ -47,6 +47,11 @@ void Machine::reboot() {
   boot();
 }
 
+void Machine::reboot_with_banks(const std::vector<HashAlg>& banks) {
+  tpm_.keep_banks(banks);
+  boot();
+}
+
 void Machine::run(std::string_view path, std::string_view content) {
   const std::size_t from = log_.bytes().size();
   log_.file(path, digest_of(content));

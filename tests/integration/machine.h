@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/integration/running_verifier.h"
 #include "tests/support/ima_builder.h"
@@ -22,6 +23,9 @@ class Machine {
 
   // Measures a file, into the log first and into every bank of the TPM then, as the kernel does.
   void run(std::string_view path, std::string_view content);
+
+  // The next boot, of a TPM that keeps these banks alone. The agent has to be stopped.
+  void reboot_with_banks(const std::vector<HashAlg>& banks);
 
   // kexec: the TPM is not reset, and the log goes on with the new kernel's boot_aggregate.
   void kexec();

@@ -44,11 +44,15 @@ class Connection {
   ESYS_CONTEXT* esys_ = nullptr;
 };
 
-TPMT_HA to_tpm(const Digest& digest) {
+TPM2_ALG_ID to_tpm(HashAlg alg) {
   static constexpr TPM2_ALG_ID kIds[] = {TPM2_ALG_SHA1, TPM2_ALG_SHA256, TPM2_ALG_SHA384,
                                          TPM2_ALG_SHA512};
+  return kIds[static_cast<std::size_t>(alg)];
+}
+
+TPMT_HA to_tpm(const Digest& digest) {
   TPMT_HA out = {};
-  out.hashAlg = kIds[static_cast<std::size_t>(digest.alg())];
+  out.hashAlg = to_tpm(digest.alg());
   std::ranges::copy(digest.bytes(), out.digest.sha512);
   return out;
 }
@@ -93,6 +97,28 @@ void Swtpm::stop() {
 void Swtpm::restart() {
   stop();
   start();
+}
+
+void Swtpm::keep_banks(const std::vector<HashAlg>& banks) {
+  TPML_PCR_SELECTION wanted = {};
+  for (const HashAlg alg : kAllHashAlgs) {
+    TPMS_PCR_SELECTION& bank = wanted.pcrSelections[wanted.count++];
+    bank = {.hash = to_tpm(alg), .sizeofSelect = 3, .pcrSelect = {}};
+    if (std::ranges::find(banks, alg) != banks.end()) std::fill_n(bank.pcrSelect, 3, BYTE{0xff});
+  }
+  TPMI_YES_NO done = TPM2_NO;
+  std::uint32_t max_pcr = 0;
+  std::uint32_t size_needed = 0;
+  std::uint32_t size_available = 0;
+  {
+    Connection tpm(*this);
+    require(
+        Esys_PCR_Allocate(tpm.get(), ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                          ESYS_TR_NONE, &wanted, &done, &max_pcr, &size_needed, &size_available),
+        "TPM2_PCR_Allocate");
+  }
+  if (done != TPM2_YES) require(1, "TPM2_PCR_Allocate has no room");
+  restart();
 }
 
 void Swtpm::extend(PcrIndex pcr, const std::vector<Digest>& digests) const {

@@ -24,11 +24,14 @@ class Swtpm {
   // The TPM is gone until restart().
   void stop();
 
+  // TPM2_PCR_Allocate, and the reset that makes it so: the TPM keeps these banks, and no other.
+  void keep_banks(const std::vector<HashAlg>& banks);
+
   // TPM2_PCR_Extend of the banks that `digests` are of: what the kernel does for one measurement.
   void extend(PcrIndex pcr, const std::vector<Digest>& digests) const;
 
   // Extends what the kernel would for each entry of `log`, which starts with any entry, into the
-  // sha1, sha256, sha384 and sha512 banks. Ends the process when `log` does not parse.
+  // sha1, sha256, sha384 and sha512 banks that the TPM keeps. Ends the process when `log` does not parse.
   void measure(ByteView log) const;
 
   // TPM2_Clear: owner keys are gone, the counters begin at zero; the endorsement keys stay.

@@ -253,9 +253,14 @@ TEST_CASE("Tpm::quote: another TPM in place of the one that was opened is refuse
 }
 
 TEST_CASE("Tpm::banks: those that the TPM keeps") {
-  const Swtpm swtpm;
+  Swtpm swtpm;
   CHECK(opened(swtpm.tcti()).banks() ==
         std::vector{HashAlg::kSha1, HashAlg::kSha256, HashAlg::kSha384, HashAlg::kSha512});
+  for (const std::vector<HashAlg>& kept :
+       {std::vector{HashAlg::kSha1, HashAlg::kSha256}, {HashAlg::kSha384}, {HashAlg::kSha1}}) {
+    swtpm.keep_banks(kept);
+    CHECK(opened(swtpm.tcti()).banks() == kept);
+  }
 }
 
 TEST_CASE("Tpm::activate: a credential for this TPM's two keys is opened, for each kind of EK") {
