@@ -12,7 +12,7 @@ build_packages=(
   doctest-dev python3
 )
 test_packages=(
-  swtpm swtpm-tools libtss2-tcti-swtpm0 openssl sqlite3 prometheus
+  swtpm swtpm-tools libtss2-tcti-swtpm0 openssl sqlite3 prometheus ima-evm-utils
   clang libclang-rt-14-dev
 )
 

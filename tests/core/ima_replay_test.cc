@@ -2,9 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "tests/support/evidence_case.h"
 #include "tests/support/fake_tpm.h"
 #include "tests/support/ima_builder.h"
@@ -46,23 +43,6 @@ bool gives_itself_away(const AttestedImaLog& log) {
 Bytes edited(Bytes log, std::size_t at, std::uint8_t value) {
   log[at] = value;
   return log;
-}
-
-// "pcr10 sha256 <hex> entries=24 tpm_match=True" lines of an ima-logs/*.expected file.
-PcrValues tpm_values(const std::string& stem, std::uint64_t& entries) {
-  PcrValues out;
-  std::istringstream lines{std::string(as_text(read_test_data("ima-logs/" + stem + ".expected")))};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string pcr, bank, value, count;
-    words >> pcr >> bank >> value >> count;
-    if (!pcr.starts_with("pcr")) continue;
-    const PcrSlot slot{*hash_by_name(bank),
-                       *PcrIndex::from(static_cast<std::uint32_t>(std::stoul(pcr.substr(3))))};
-    out.emplace(slot, *Digest::from(slot.bank, *from_hex(value)));
-    entries = std::stoull(count.substr(count.find('=') + 1));
-  }
-  return out;
 }
 
 }  // namespace
@@ -259,18 +239,13 @@ TEST_CASE("replay_ima_log: of equal records, the one that the PCR follows is the
 }
 
 TEST_CASE("replay_ima_log: logs of real kernels lead to what the TPM reported, in every bank") {
-  for (const std::string stem :
-       {"out2", "out3", "out4", "out7", "out8", "out9pm", "out9pms", "outt-ima", "outt-ima-sig",
-        "outt-ima-sigv2", "outt-ima-modsig", "outt-evm-sig"}) {
-    CAPTURE(stem);
-    std::uint64_t entries = 0;
-    const PcrValues values = tpm_values(stem, entries);
-    REQUIRE_FALSE(values.empty());
-    const Bytes log = read_test_data("ima-logs/" + stem + ".binary_runtime_measurements");
-    const auto got = replay_ima_log(log, quoted(values), {});
+  CHECK(all_log_vectors().size() == 12);
+  for (const LogVector& vector : all_log_vectors()) {
+    CAPTURE(vector.name);
+    const auto got = replay_ima_log(vector.log, quoted(vector.pcrs), {});
     REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
     CHECK(got->tail_entries() == 0);
-    CHECK(got->size() >= entries);  // `entries` counts those of the PCR on that line
+    CHECK(got->size() >= vector.entries);  // which counts those of one PCR
   }
 }
 

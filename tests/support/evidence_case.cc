@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <utility>
 
 namespace assay::testing {
@@ -84,6 +85,34 @@ EvidenceCase load_case(std::string_view name) {
           .ima_log = read_test_data(case_file(name, "binary_runtime_measurements")),
           .boot_log = read_test_data(case_file(name, "binary_bios_measurements")),
           .expected = std::move(expected)};
+}
+
+// From lines "pcr10 sha256 <hex> entries=24 tpm_match=True".
+LogVector load_log_vector(const std::string& name) {
+  const std::string path = "ima-logs/" + name;
+  LogVector out{.name = name, .log = read_test_data(path + ".binary_runtime_measurements")};
+  std::istringstream lines{std::string(as_text(read_test_data(path + ".expected")))};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string pcr, bank, value, count;
+    words >> pcr >> bank >> value >> count;
+    if (!pcr.starts_with("pcr")) continue;
+    const PcrSlot slot{*hash_by_name(bank),
+                       *PcrIndex::from(static_cast<std::uint32_t>(std::stoul(pcr.substr(3))))};
+    out.pcrs.emplace(slot, *Digest::from(slot.bank, *from_hex(value)));
+    out.entries = std::stoull(count.substr(count.find('=') + 1));
+  }
+  return out;
+}
+
+std::vector<LogVector> all_log_vectors() {
+  std::vector<LogVector> out;
+  for (const auto& entry : std::filesystem::directory_iterator(ASSAY_TEST_DATA "/ima-logs")) {
+    if (entry.path().extension() != ".expected") continue;
+    out.push_back(load_log_vector(entry.path().stem().string()));
+  }
+  std::ranges::sort(out, {}, &LogVector::name);
+  return out;
 }
 
 std::vector<std::string> all_cases() {

@@ -37,6 +37,17 @@ struct EvidenceCase {
 // Ends the process when the case, or a file that every case has, is missing or unreadable.
 EvidenceCase load_case(std::string_view name);
 
+// A log of tests/data/ima-logs, with what a TPM reported beside it.
+struct LogVector {
+  std::string name;
+  Bytes log;
+  PcrValues pcrs;             // those that the log extends
+  std::uint64_t entries = 0;  // of the last of them
+};
+
+// All of them, sorted by name. Ends the process when one is not readable.
+std::vector<LogVector> all_log_vectors();
+
 // The names of all cases, sorted.
 std::vector<std::string> all_cases();
 
