@@ -59,6 +59,7 @@ Result<Appraisal> appraise_bundle(const std::string& dir, const Judgement& by) {
                            .boot = judge_boot ? BootQuestion::kAsked : BootQuestion::kNotAsked,
                            .boot_policy = &node_class.boot,
                            .ima_policy = node_class.ima_policy ? &*node_class.ima_policy : nullptr,
+                           .violations = node_class.violations,
                            .today = today()});
 }
 

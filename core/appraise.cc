@@ -35,19 +35,19 @@ Fault about_template(FaultId id, const ImaEntry& entry) {
 
 // The fault of an entry that is not golden, or nothing. Without golden sets an entry that
 // contradicts itself is still one.
-std::optional<Fault> judge(const ImaEntry& entry, const GoldenSnapshot* golden) {
-  if (golden == nullptr && entry.digest_state != FileDigestState::kContradicted) {
+std::optional<Fault> judge(const ImaEntry& entry, const LogExpectation& expected) {
+  if (expected.golden == nullptr && entry.digest_state != FileDigestState::kContradicted) {
     return std::nullopt;
   }
   switch (entry.digest_state) {
     case FileDigestState::kKnown:
-      if (golden->contains(*entry.file_digest)) return std::nullopt;
+      if (expected.golden->contains(*entry.file_digest)) return std::nullopt;
       if (entry.name == kBootAggregate) {
         return about_aggregate(FaultId::kBootAggregateUnproven, entry);
       }
       return about(FaultId::kImaUnknownDigest, entry);
     case FileDigestState::kUnmeasured:
-      return about(FaultId::kImaViolation, entry);
+      return judge_violation(entry, expected.violations);
     case FileDigestState::kUnsupported:
       return about(FaultId::kImaUnsupportedDigest, entry);
     case FileDigestState::kContradicted:
@@ -129,7 +129,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
       judge_policy_load(*entry, *expected.ima_policy, out);
       continue;
     }
-    if (auto fault = judge(*entry, expected.golden)) {
+    if (auto fault = judge(*entry, expected)) {
       out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
       out.faults.add(*std::move(fault));
     }

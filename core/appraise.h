@@ -51,6 +51,7 @@ enum class ImaPolicyGrace : std::uint8_t { kNone, kFirstEvidence };
 struct LogExpectation {
   const GoldenSnapshot* golden = nullptr;     // null: files are not judged
   const ImaPolicyRule* ima_policy = nullptr;  // null: which IMA policy is loaded is not judged
+  ViolationRules violations = {};
   ImaPolicyGrace grace = ImaPolicyGrace::kNone;
   ImaPolicyState ima_policy_before = ImaPolicyState::kNotJudged;  // this part, in the same boot
   std::chrono::sys_days today = {};  // for values that are accepted until a day
@@ -60,7 +61,7 @@ struct LogExpectation {
 //   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1),
 //   * one whose file digest is that of an accepted IMA policy, or
 //   * one whose file digest is golden: its name never matters.
-// Anything else is a fault: kBootAggregateMismatch, kImaViolation, kImaUnknownTemplate,
+// Anything else is a fault: kBootAggregateMismatch, kImaViolation (as `violations` says), kImaUnknownTemplate,
 // kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest, or for a boot_aggregate that the
 // quote cannot tell kBootAggregateUnproven. That one is critical, since an entry's name is no proof: a
 // file in a detached mount can be named so. The first entry of a boot that is no boot_aggregate is

@@ -80,6 +80,7 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
   LogAppraisal judged = appraise(log, quoted,
                                  {.golden = expected.golden,
                                   .ima_policy = expected.ima_policy,
+                                  .violations = expected.violations,
                                   .grace = expected.ima_policy_grace,
                                   .ima_policy_before = expected.from.ima_policy,
                                   .today = expected.today});

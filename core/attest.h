@@ -41,6 +41,7 @@ struct Expectation {
   const BootPolicy* boot_policy = nullptr;    // null: the boot is described, not judged
   const ImaPolicyRule* ima_policy = nullptr;  // null: not judged
   ImaPolicyGrace ima_policy_grace = ImaPolicyGrace::kNone;
+  ViolationRules violations = {};
   std::chrono::sys_days today = {};  // for values that are accepted until a day
   PcrValues boot_pcrs = {};  // of this boot, as judged before: a change asks for the boot log again
 };

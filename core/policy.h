@@ -10,6 +10,7 @@
 
 #include "core/boot/boot_policy.h"
 #include "core/tpm_quote.h"
+#include "core/violation.h"
 
 namespace assay {
 
@@ -41,6 +42,7 @@ struct NodeClass {
   std::vector<std::string> node_prefixes = {};
   std::vector<HashAlg> banks = {HashAlg::kSha256, HashAlg::kSha384, HashAlg::kSha512};  // by choice
   std::optional<ImaPolicyRule> ima_policy = {};
+  ViolationRules violations = {};
   BootPolicy boot = {};
 };
 

@@ -198,6 +198,20 @@ Setter ima_policy(std::optional<ImaPolicyRule>& out) {
   };
 }
 
+// One word for both classes, or one for each.
+Setter violations(ViolationRules& out) {
+  return [&out](const YAML::Node& node) -> Status {
+    if (!node.IsScalar()) {
+      return read_mapping(
+          node, "violations: ",
+          {{"executables", enforcement(out.executables)}, {"others", enforcement(out.others)}});
+    }
+    ASSAY_OK(enforcement(out.executables)(node));
+    out.others = out.executables;
+    return {};
+  };
+}
+
 Setter banks(std::vector<HashAlg>& out) {
   return [&out](const YAML::Node& list) -> Status {
     out.clear();
@@ -231,6 +245,7 @@ Setter classes(std::vector<NodeClass>& out) {
                              {"node_prefixes", words(found.node_prefixes)},
                              {"banks", banks(found.banks)},
                              {"ima_policy", ima_policy(found.ima_policy)},
+                             {"violations", violations(found.violations)},
                              {"boot", boot(found.boot)}}));
       if (found.name.empty()) return invalid(at_line(item) + "classes: name is required");
       for (const NodeClass& before : out) {

@@ -32,6 +32,8 @@ TEST_CASE("parse_policy: what is left out has its safe default") {
     CHECK_FALSE(policy->allow_sha1);
     CHECK(policy->admission.otherwise == AdmissionPolicy::Otherwise::kPending);
     CHECK_FALSE(policy->class_of("any").boot.judges());
+    CHECK(policy->class_of("any").violations.executables == Enforcement::kFail);
+    CHECK(policy->class_of("any").violations.others == Enforcement::kWarn);
   }
   CHECK(parse_policy("allow_sha1: true\n")->allow_sha1);
 }
@@ -52,6 +54,8 @@ TEST_CASE("parse_policy: the example that is shipped says everything") {
   CHECK(workers.ima_policy->accept[0].until ==
         std::chrono::sys_days(std::chrono::year(2027) / 1 / 31));
   CHECK(workers.boot.pcrs.at(PcrIndex::of<0>()).enforce == Enforcement::kWarn);
+  CHECK(workers.violations.executables == Enforcement::kFail);
+  CHECK(workers.violations.others == Enforcement::kWarn);
   CHECK(workers.boot.secure_boot->enabled);
   CHECK(workers.boot.variables.at("dbx").accept[0].name == "dbx 2026-09");
   CHECK(workers.boot.applications->accept.size() == 1);
@@ -59,6 +63,28 @@ TEST_CASE("parse_policy: the example that is shipped says everything") {
   REQUIRE(workers.boot.command_line->rules.size() == 4);
   CHECK(workers.boot.command_line->rules[0].required);
   CHECK(workers.boot.command_line->rules[3].values == std::vector<std::string>{"", "1"});
+}
+
+TEST_CASE("parse_policy: violations have one rule, or one for each class of files") {
+  struct Row {
+    std::string yaml;
+    Enforcement executables;
+    Enforcement others;
+  };
+  const Row rows[] = {
+      {"fail", Enforcement::kFail, Enforcement::kFail},
+      {"warn", Enforcement::kWarn, Enforcement::kWarn},
+      {"{others: fail}", Enforcement::kFail, Enforcement::kFail},
+      {"{executables: warn}", Enforcement::kWarn, Enforcement::kWarn},
+      {"{executables: fail, others: warn}", Enforcement::kFail, Enforcement::kWarn},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.yaml);
+    const auto policy = parse_policy("classes: [{name: a, violations: " + row.yaml + "}]");
+    REQUIRE(policy.has_value());
+    CHECK(policy->classes[0].violations.executables == row.executables);
+    CHECK(policy->classes[0].violations.others == row.others);
+  }
 }
 
 TEST_CASE("parse_policy: refuses all else, and says where") {
@@ -85,6 +111,10 @@ TEST_CASE("parse_policy: refuses all else, and says where") {
       {in_class("banks: [md5]"), "write sha1, sha256"},
       {in_class("banks: []"), "name a bank"},
       {in_class("banks: [sha1]"), "bank sha1 needs allow_sha1: true"},
+      {in_class("violations: ignore"), "violations: write fail or warn"},
+      {in_class("violations: {others: ignore}"), "others: write fail or warn"},
+      {in_class("violations: {data: warn}"), "violations: unknown key 'data'"},
+      {in_class("violations: [fail]"), "has to be a mapping"},
       {in_class("ima_policy: {within_entries: 3}"), "accept is required"},
       {in_class("ima_policy: {" + accept + ", enforce: perhaps}"), "write fail or warn"},
       {in_boot("pcrs: [{pcr: 10, " + accept + "}]"), "pcr has to be 0 to 9, or 14"},

@@ -212,6 +212,7 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .boot_policy = &node_class.boot,
               .ima_policy = node_class.ima_policy ? &*node_class.ima_policy : nullptr,
               .ima_policy_grace = ImaPolicyGrace::kFirstEvidence,
+              .violations = node_class.violations,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
               .boot_pcrs = pending.basis.boot_pcrs});
   if (appraisal.ask_again() || wants_whole_log(pending, appraisal)) {
