@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/buffer/measured_buffer.h"
 #include "core/text.h"
 
 namespace assay {
@@ -33,6 +34,20 @@ Fault about_template(FaultId id, const ImaEntry& entry) {
   return fault;
 }
 
+Fault about_buffer(FaultId id, const ImaEntry& entry, const MeasuredBuffer& buffer) {
+  Fault out = about(id, entry);
+  out.detail = describe(buffer);
+  return out;
+}
+
+// Of an entry whose digest is not golden.
+Fault about_unknown(const ImaEntry& entry) {
+  if (entry.name == kBootAggregate) return about_aggregate(FaultId::kBootAggregateUnproven, entry);
+  const auto buffer = measured_buffer(entry);
+  return buffer ? about_buffer(unknown_buffer_fault(buffer->kind), entry, *buffer)
+                : about(FaultId::kImaUnknownDigest, entry);
+}
+
 // The fault of an entry that is not golden, or nothing. Without golden sets an entry that
 // contradicts itself is still one.
 std::optional<Fault> judge(const ImaEntry& entry, const LogExpectation& expected) {
@@ -42,10 +57,7 @@ std::optional<Fault> judge(const ImaEntry& entry, const LogExpectation& expected
   switch (entry.digest_state) {
     case FileDigestState::kKnown:
       if (expected.golden->contains(*entry.file_digest)) return std::nullopt;
-      if (entry.name == kBootAggregate) {
-        return about_aggregate(FaultId::kBootAggregateUnproven, entry);
-      }
-      return about(FaultId::kImaUnknownDigest, entry);
+      return about_unknown(entry);
     case FileDigestState::kUnmeasured:
       return judge_violation(entry, expected.violations);
     case FileDigestState::kUnsupported:
@@ -123,6 +135,11 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
       if (!*aggregate_ok) {
         out.faults.add(about_aggregate(FaultId::kBootAggregateMismatch, *entry));
       }
+      continue;
+    }
+    if (contradicts_buffer(*entry)) {
+      out.faults.add(
+          about_buffer(FaultId::kImaBufferDigestMismatch, *entry, *measured_buffer(*entry)));
       continue;
     }
     if (is_policy_load(*entry, expected)) {

@@ -61,11 +61,13 @@ struct LogExpectation {
 //   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1),
 //   * one whose file digest is that of an accepted IMA policy, or
 //   * one whose file digest is golden: its name never matters.
-// Anything else is a fault: kBootAggregateMismatch, kImaViolation (as `violations` says), kImaUnknownTemplate,
-// kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest, or for a boot_aggregate that the
-// quote cannot tell kBootAggregateUnproven. That one is critical, since an entry's name is no proof: a
-// file in a detached mount can be named so. The first entry of a boot that is no boot_aggregate is
-// kBootAggregateMissing.
+// Anything else is a fault: kBootAggregateMismatch, kImaViolation (as `violations` says),
+// kImaUnknownTemplate, kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest; kImaUnknownKey,
+// kImaUnknownCommandLine and kImaUnknownCriticalData for a buffer, with its words as detail; or for a
+// boot_aggregate that the quote cannot tell kBootAggregateUnproven. That one is critical, since an
+// entry's name is no proof: a file in a detached mount can be named so. The first entry of a boot that is
+// no boot_aggregate is kBootAggregateMissing. An entry whose digest is not that of the buffer in it is
+// kImaBufferDigestMismatch, whatever is golden.
 //
 // With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
 // entries were judged without a rule is not judged by it. Each of these is reported once in a boot:

@@ -138,6 +138,15 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the quote proves an empty log: silence is not innocence")                                    \
   X(kImaUnknownDigest, "ima.unknown_digest", kViolation, kCritical,                               \
     "a file was measured whose digest is in no golden set")                                       \
+  X(kImaUnknownKey, "ima.unknown_key", kViolation, kCritical,                                     \
+    "a key was added to a keyring, and its digest is in no golden set")                           \
+  X(kImaUnknownCommandLine, "ima.unknown_kexec_command_line", kViolation, kCritical,              \
+    "a kernel was loaded by kexec with a command line whose digest is in no golden set")          \
+  X(kImaUnknownCriticalData, "ima.unknown_critical_data", kViolation, kCritical,                  \
+    "the kernel measured data of its own (SELinux, device-mapper, …) whose digest is in no "    \
+    "golden set")                                                                                 \
+  X(kImaBufferDigestMismatch, "ima.buffer_digest_mismatch", kViolation, kCritical,                \
+    "an entry's digest is not that of the buffer in it: no kernel wrote it")                      \
   X(kImaViolation, "ima.violation", kViolation, kCritical,                                        \
     "the kernel could not measure a file reliably (written while read or executed); its name is " \
     "not authenticated")                                                                          \

@@ -2,12 +2,24 @@
 
 #include <algorithm>
 
+#include "core/buffer/measured_buffer.h"
 #include "core/ima_log.h"
 
 namespace assay {
 namespace {
 
+// What the set calls the file or buffer of `entry`; nothing when it cannot.
+std::optional<std::string> path_of(const ImaEntry& entry) {
+  const auto buffer = measured_buffer(entry);
+  std::string out = buffer ? golden_path(*buffer) : std::string(entry.name);
+  const bool usable = !entry.name.empty() && out.size() <= kMaxSetPathBytes;
+  return usable ? std::optional(std::move(out)) : std::nullopt;
+}
+
 Status check_digest(const ImaEntry& entry, Hasher& sha1) {
+  if (contradicts_buffer(entry)) {
+    return fail(FaultId::kImaBufferDigestMismatch, "entry " + std::to_string(entry.index));
+  }
   if (entry.violation ||
       std::ranges::equal(template_digest(entry, sha1).bytes(), entry.header_digest)) {
     return {};
@@ -21,10 +33,10 @@ void take(const ImaEntry& entry, LearnedFiles& out) {
     ++out.violations;
   } else if (!entry.file_digest) {
     ++out.without_digest;
-  } else if (entry.name.empty() || entry.name.size() > kMaxSetPathBytes) {
-    ++out.without_name;
+  } else if (auto path = path_of(entry)) {
+    out.files.push_back({.path = *std::move(path), .digests = {*entry.file_digest}});
   } else {
-    out.files.push_back({.path = std::string(entry.name), .digests = {*entry.file_digest}});
+    ++out.without_name;
   }
 }
 

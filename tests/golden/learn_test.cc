@@ -47,6 +47,13 @@ Independent read_entries(const std::string& name) {
   return out;
 }
 
+// A buffer's entry bears the keyring's or event's name alone.
+std::string logged_name(const std::string& path) {
+  if (path == "kexec:command-line") return "kexec-cmdline";
+  const bool buffer = path.starts_with("keyring:") || path.starts_with("critical:");
+  return buffer ? path.substr(path.find(':') + 1) : path;
+}
+
 }  // namespace
 
 TEST_CASE("learn_ima_log: finds in real logs what an independent reader finds") {
@@ -59,13 +66,31 @@ TEST_CASE("learn_ima_log: finds in real logs what an independent reader finds") 
     std::set<PathAndDigest> got;
     for (const GoldenFile& file : learned->files) {
       REQUIRE(file.digests.size() == 1);
-      got.emplace(file.path, format_digest(file.digests[0]));
+      got.emplace(logged_name(file.path), format_digest(file.digests[0]));
     }
     CHECK(got == want.files);
     CHECK(learned->files.size() == got.size());
     CHECK(learned->entries == want.entries);
     CHECK(learned->violations == want.violations);
   }
+}
+
+TEST_CASE("learn_ima_log: keys, command lines and critical data are named by what they are") {
+  const auto learned = learn_ima_log(load_case("h-imabuf").ima_log);
+  REQUIRE(learned.has_value());
+  std::map<std::string, int> buffers;
+  for (const GoldenFile& file : learned->files) {
+    if (file.path != logged_name(file.path)) ++buffers[file.path];
+  }
+  CHECK(buffers == std::map<std::string, int>{{"critical:kernel_version", 1},
+                                              {"keyring:.builtin_trusted_keys", 1},
+                                              {"keyring:_ima", 1},
+                                              {"keyring:mykeys", 1},
+                                              {"kexec:command-line", 1},
+                                              {"critical:dm_table_load", 1},
+                                              {"critical:dm_device_resume", 1},
+                                              {"critical:dm_device_rename", 1},
+                                              {"critical:dm_device_remove", 1}});
 }
 
 TEST_CASE("learn_ima_log: what nothing can vouch for is counted and left out") {
@@ -99,6 +124,8 @@ TEST_CASE("learn_ima_log: refuses a log that it cannot learn from") {
   whole.file("/bin/a", digest_of("a"));
   Bytes damaged = whole.bytes();
   damaged.at(damaged.size() - 2) ^= 1;  // the last letter of the name, before its NUL
+  ImaBuilder forged_buffer;
+  forged_buffer.record(kImaPcr, "ima-buf", {d_ng(digest_of("a")), n_ng(".ima"), {'b'}});
   Bytes cut = whole.bytes();
   cut.pop_back();
   struct Row {
@@ -110,6 +137,7 @@ TEST_CASE("learn_ima_log: refuses a log that it cannot learn from") {
       {"an empty log", {}, FaultId::kGoldenMalformed},
       {"a log of violations alone", only_violations.bytes(), FaultId::kGoldenMalformed},
       {"a log cut short", cut, FaultId::kImaMalformed},
+      {"a buffer under another's digest", forged_buffer.bytes(), FaultId::kImaBufferDigestMismatch},
       {"a damaged record", damaged, FaultId::kImaTemplateDigestMismatch},
   };
   for (const Row& row : rows) {
