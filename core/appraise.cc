@@ -34,18 +34,21 @@ Fault about_template(FaultId id, const ImaEntry& entry) {
   return fault;
 }
 
-Fault about_buffer(FaultId id, const ImaEntry& entry, const MeasuredBuffer& buffer) {
-  Fault out = about(id, entry);
-  out.detail = describe(buffer);
-  return out;
-}
-
 // Of an entry whose digest is not golden.
 Fault about_unknown(const ImaEntry& entry) {
-  if (entry.name == kBootAggregate) return about_aggregate(FaultId::kBootAggregateUnproven, entry);
-  const auto buffer = measured_buffer(entry);
-  return buffer ? about_buffer(unknown_buffer_fault(buffer->kind), entry, *buffer)
-                : about(FaultId::kImaUnknownDigest, entry);
+  return entry.name == kBootAggregate ? about_aggregate(FaultId::kBootAggregateUnproven, entry)
+                                      : about(FaultId::kImaUnknownDigest, entry);
+}
+
+// Adds a fault of `entry`; a buffer's with its own id, and in words. Reading a certificate is dear: of
+// faults that are not listed only number and severity count, which all kinds of buffers have in common.
+void add_fault(const ImaEntry& entry, Fault fault, FaultList& out) {
+  const auto buffer = out.is_full() ? std::nullopt : measured_buffer(entry);
+  if (buffer && fault.id == FaultId::kImaUnknownDigest) {
+    fault.id = unknown_buffer_fault(buffer->kind);
+  }
+  if (buffer && fault.detail.empty()) fault.detail = describe(*buffer);
+  out.add(std::move(fault));
 }
 
 // The fault of an entry that is not golden, or nothing. Without golden sets an entry that
@@ -138,8 +141,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
       continue;
     }
     if (contradicts_buffer(*entry)) {
-      out.faults.add(
-          about_buffer(FaultId::kImaBufferDigestMismatch, *entry, *measured_buffer(*entry)));
+      add_fault(*entry, about(FaultId::kImaBufferDigestMismatch, *entry), out.faults);
       continue;
     }
     if (is_policy_load(*entry, expected)) {
@@ -148,7 +150,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
     }
     if (auto fault = judge(*entry, expected)) {
       out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
-      out.faults.add(*std::move(fault));
+      add_fault(*entry, *std::move(fault), out.faults);
     }
   }
   miss_policy(log, expected, out);

@@ -24,6 +24,7 @@ class FaultList {
     if (faults_.size() < kMaxFaults) faults_.push_back(std::move(fault));
   }
   bool empty() const { return total_ == 0; }
+  bool is_full() const { return faults_.size() == kMaxFaults; }  // others are only counted
   std::uint64_t total() const { return total_; }
   const std::vector<Fault>& listed() const { return faults_; }
   bool has(FaultClass fault_class) const;

@@ -225,6 +225,25 @@ TEST_CASE("attest: a buffer that is not golden is a fault of its kind, told in w
   }
 }
 
+TEST_CASE("attest: buffers past the listed faults are counted, and not read for words") {
+  const Bytes der = certificate();
+  ImaBuilder log = booted();
+  for (std::size_t i = 0; i <= FaultList::kMaxFaults; ++i) {
+    log.record(kImaPcr, "ima-buf", {d_ng(hash(HashAlg::kSha256, der)), n_ng("keys"), der});
+  }
+  FakeTpm tpm;
+  tpm.set(log.pcrs());
+  const UntrustedQuote quote = tpm.quote(nonce_of(1));
+  const AkPublic ak = tpm.ak();
+  const GoldenSnapshot nothing;
+  const FaultList faults = attest({.quote = quote, .ima_log = log.bytes()},
+                                  {.ak = ak, .nonce = nonce_of(1), .golden = &nothing})
+                               .faults;
+  CHECK(faults.total() == FaultList::kMaxFaults + 1);
+  CHECK(faults.listed().back().id == FaultId::kImaUnknownKey);
+  CHECK(faults.listed().back().detail == words("keys", der));
+}
+
 TEST_CASE("attest: a golden digest vouches for no other buffer than its own") {
   ImaBuilder log = booted();
   log.record(kImaPcr, "ima-buf", {d_ng(digest_of("good")), n_ng(".ima"), to_bytes("evil")});
