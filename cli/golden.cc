@@ -124,10 +124,13 @@ GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
 void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
   CLI::App* verb = noun.add_subcommand("build", "make a set file");
   CLI::App* source = verb->add_option_group("source", "what the set is made from");
-  CLI::Option* rootfs =
-      source->add_option("--rootfs", rootfs_, "directory tree: every regular file in it");
+  source->add_option("--rootfs", rootfs_, "directory tree: every regular file in it");
   CLI::Option* ima_log = source->add_option(
       "--ima-log", ima_log_, "binary_runtime_measurements of a machine that is known to be good");
+  source
+      ->add_option("--key", keys_,
+                   "X.509 certificate in PEM or DER that may be on a keyring; may be repeated")
+      ->allow_extra_args(false);
   source->require_option(1);
   verb->add_option("--name", name_, "the set's name")->required()->check(set_name());
   verb->add_option("-o,--output", set_file_, "the set file to write")->required();
@@ -135,14 +138,14 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"sha1", "sha256", "sha384", "sha512"}))
-      ->excludes(ima_log)
-      ->needs(rootfs);
+      ->excludes(ima_log);
   add_json_flag(*verb, format_);
   add_examples(*verb,
                "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
                "  assay golden build --rootfs /mnt --hash sha256,sha1 --name x -o x.json\n"
                "  assay golden build --name learned -o learned.json \\\n"
-               "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements");
+               "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements\n"
+               "  assay golden build --key ima.pem --key evm.der --name keys -o keys.json");
   verb->callback([this, &chosen] { chosen = [this] { return build(); }; });
 }
 
@@ -177,8 +180,9 @@ void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
 }
 
 Exit GoldenCommands::build() const {
-  const Result<BuiltSet> built = rootfs_.empty() ? build_set_from_log(name_, ima_log_)
-                                                 : build_set_from_tree(name_, rootfs_, hashes_);
+  const Result<BuiltSet> built = !keys_.empty()    ? build_set_from_keys(name_, keys_, hashes_)
+                                 : rootfs_.empty() ? build_set_from_log(name_, ima_log_)
+                                                   : build_set_from_tree(name_, rootfs_, hashes_);
   if (!built) return complain(built.error());
   const std::string file = format_golden_set(built->set);
   if (file.size() > kMaxSetFileBytes) {

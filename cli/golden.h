@@ -33,6 +33,7 @@ class GoldenCommands {
   Format format_ = Format::kTable;
   std::string rootfs_;
   std::string ima_log_;
+  std::vector<std::string> keys_;
   std::string name_;
   std::string set_file_;
   std::vector<std::string> hashes_;

@@ -8,6 +8,7 @@
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/table.h"
+#include "core/buffer/certificate.h"
 #include "core/text.h"
 #include "golden/learn.h"
 #include "golden/rootfs.h"
@@ -75,6 +76,29 @@ Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& 
                                {"without_digest", learned->without_digest},
                                {"without_name", learned->without_name}},
                   .left_out_paths = {}};
+}
+
+Result<BuiltSet> build_set_from_keys(const std::string& name, const std::vector<std::string>& paths,
+                                     const std::vector<std::string>& hashes) {
+  BuiltSet out{
+      .set = {.name = name, .source = "keys", .files = {}}, .left_out = {}, .left_out_paths = {}};
+  for (const std::string& path : paths) {
+    ASSAY_TRY(const Bytes file,
+              read_file(path, {.max_bytes = kMaxKeyBytes, .too_large = FaultId::kGoldenTooLarge}));
+    const auto der = certificate_der(file);
+    const auto facts = der ? read_certificate(*der) : std::nullopt;
+    if (!facts) {
+      return fail(FaultId::kGoldenMalformed,
+                  escape_bytes(path) + ": not one X.509 certificate in PEM or DER");
+    }
+    GoldenFile key{.path = "key:" + (facts->subject.empty() ? facts->serial : facts->subject),
+                   .digests = {},
+                   .size = der->size()};
+    for (const HashAlg alg : algorithms(hashes)) key.digests.push_back(hash(alg, *der));
+    out.set.files.push_back(std::move(key));
+  }
+  sort_files(out.set.files);
+  return out;
 }
 
 std::string built_json(const BuiltSet& built, std::string_view file) {

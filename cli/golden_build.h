@@ -26,6 +26,11 @@ Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string&
 // Of everything that an IMA log has measured.
 Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path);
 
+// Of certificates whose keys may be on a keyring: files in PEM or DER. Fails with kGoldenMalformed for
+// one that is neither. `hashes` as above.
+Result<BuiltSet> build_set_from_keys(const std::string& name, const std::vector<std::string>& paths,
+                                     const std::vector<std::string>& hashes);
+
 // What was built, with the digest of `file`, the set as a file.
 std::string built_json(const BuiltSet& built, std::string_view file);
 std::string built_text(const BuiltSet& built, std::string_view file);

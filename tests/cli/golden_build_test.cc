@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "tests/cli/assay_process.h"
+#include "tests/support/certificates.h"
 #include "tests/support/evidence_case.h"
 #include "tests/support/ima_builder.h"
 #include "tests/support/temp_dir.h"
@@ -51,6 +52,45 @@ TEST_CASE("golden build: a set of a directory, quiet when nobody watches") {
   REQUIRE(set.files.size() == 2);
   CHECK(set.files[0].digests == std::vector<Digest>{digest_of("a")});
   CHECK(set.files[1].path == "/b\n");
+}
+
+TEST_CASE("golden build: certificates become the digests that the kernel measures of them") {
+  const TempDir dir;
+  const Bytes der = read_test_data("evidence/l-aks/ek-ecc.der");
+  const Bytes other = read_test_data("evidence/l-aks/ek.der");
+  dir.write("a.der", as_text(der));
+  dir.write("b.pem", as_text(to_pem(other)));
+  const std::string set = (dir / "set.json").string();
+  const Finished got = run_assay({"golden", "build", "--key", (dir / "a.der").string(), "--key",
+                                  (dir / "b.pem").string(), "--hash", "sha1,sha512", "--name", "k",
+                                  "-o", set, "--json"});
+  CHECK(got.exit == 0);
+  CHECK(got.json().at("source") == "keys");
+  CHECK(got.json().at("files") == 2);
+  const auto built = parse_golden_set(as_bytes(read_file(set)));
+  REQUIRE(built.has_value());
+  std::vector<Digest> digests;
+  for (const GoldenFile& file : built->files) {
+    CHECK(file.path.starts_with("key:"));
+    digests.insert(digests.end(), file.digests.begin(), file.digests.end());
+  }
+  for (const Bytes& certificate : {der, other}) {
+    for (const HashAlg alg : {HashAlg::kSha1, HashAlg::kSha512}) {
+      CHECK(std::ranges::find(digests, hash(alg, certificate)) != digests.end());
+    }
+  }
+  CHECK(digests.size() == 4);
+}
+
+TEST_CASE("golden build: a key that is no certificate makes no set") {
+  const TempDir dir;
+  dir.write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+  const std::string set = (dir / "set.json").string();
+  const Finished got =
+      run_assay({"golden", "build", "--key", (dir / "key.pem").string(), "--name", "k", "-o", set});
+  CHECK(got.exit == 3);
+  CHECK(got.complains_of("not one X.509 certificate"));
+  CHECK_FALSE(fs::exists(set));
 }
 
 TEST_CASE("golden build: the same tree gives the same bytes") {
