@@ -4,6 +4,7 @@
 
 #include "cli/bundle.h"
 #include "cli/clock.h"
+#include "cli/evidence_log.h"
 #include "cli/fault_row.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -68,7 +69,12 @@ Result<Appraisal> appraise_bundle(const std::string& dir, const Judgement& by) {
 EvidenceCommands::EvidenceCommands(CLI::App& app, Action& chosen) {
   CLI::App* noun = app.add_subcommand("evidence", "judge recorded evidence, without a verifier");
   noun->require_subcommand(1);
-  CLI::App* verb = noun->add_subcommand("verify", "judge one evidence bundle");
+  add_verify(*noun, chosen);
+  add_log(*noun, chosen);
+}
+
+void EvidenceCommands::add_verify(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("verify", "judge one evidence bundle");
   verb->add_option("BUNDLE", bundle_, "directory with quote.attest, quote.signature, ak.pub, …")
       ->required();
   verb->add_option("--golden", golden_,
@@ -84,6 +90,20 @@ EvidenceCommands::EvidenceCommands(CLI::App& app, Action& chosen) {
                "readable, 3 the question could not be put. Without --golden only authenticity and\n"
                "replay are judged.");
   verb->callback([this, &chosen] { chosen = [this] { return verify(); }; });
+}
+
+void EvidenceCommands::add_log(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("log", "show the entries of a measurement log in words");
+  verb->add_option("LOG", log_, "a bundle, or a binary_runtime_measurements file")->required();
+  add_json_flag(*verb, format_);
+  add_examples(
+      *verb,
+      "  assay evidence log bundle/\n"
+      "  assay evidence log /sys/kernel/security/ima/binary_runtime_measurements --json\n"
+      "\n"
+      "With --json one object a line. Nothing shown is proven: that is for evidence verify.\n"
+      "Exit status: 0 shown, 2 a record cannot be read, 3 the file cannot.");
+  verb->callback([this, &chosen] { chosen = [this] { return print_log(log_, format_); }; });
 }
 
 Exit EvidenceCommands::verify() const {

@@ -18,9 +18,13 @@ class EvidenceCommands {
   EvidenceCommands& operator=(const EvidenceCommands&) = delete;
 
  private:
+  void add_verify(CLI::App& noun, Action& chosen);
+  void add_log(CLI::App& noun, Action& chosen);
+
   Exit verify() const;
 
   std::string bundle_;
+  std::string log_;
   std::vector<std::string> golden_;
   std::string policy_;
   Format format_ = Format::kTable;

@@ -158,7 +158,48 @@ TEST_CASE("evidence verify: violations count once there is a set to judge by") {
   const Finished got = verify(bundle, {"--golden", learn(bundle, dir)});
   CHECK(got.exit == 1);
   CHECK(got.json().at("faults_total") == 10);
-  for (const auto& fault : got.json().at("faults")) CHECK(fault.at("id") == "ima.violation");
+  const auto report = got.json();
+  for (const auto& fault : report.at("faults")) CHECK(fault.at("id") == "ima.violation");
+}
+
+TEST_CASE(
+    "evidence verify: keys, command lines and critical data have to be golden, each its own way") {
+  const TempDir dir;
+  const BundleDir bundle("h-imabuf");
+  const std::string all = learn(bundle, dir);
+  CHECK(verify(bundle, {"--golden", all}).exit == 0);
+
+  GoldenSet set = read_set(all);
+  std::erase_if(set.files, [](const GoldenFile& file) { return !file.path.starts_with('/'); });
+  dir.write("files.json", format_golden_set(set));
+  const Finished got = verify(bundle, {"--golden", (dir / "files.json").string()});
+  CHECK(got.exit == 1);
+  std::map<std::string, int> ids;
+  const auto report = got.json();
+  for (const auto& fault : report.at("faults")) {
+    ++ids[fault.at("id")];
+    if (fault.at("entry") == 71) {
+      CHECK(fault.at("path") == "kexec-cmdline");
+      CHECK(fault.at("detail") ==
+            "kexec command line: root=/dev/vda ima_policy=tcb kexec 'quoted' utf8=é");
+    }
+  }
+  CHECK(ids.at("ima.unknown_key") == 3);
+  CHECK(ids.at("ima.unknown_kexec_command_line") == 1);
+  CHECK(ids.at("ima.unknown_critical_data") == 5);
+}
+
+TEST_CASE("evidence verify: the policy says what a violation means") {
+  const TempDir dir;
+  const BundleDir bundle("e-violations-sig");
+  const std::string set = learn(bundle, dir);
+  dir.write("warn.yaml", "classes: [{name: all, violations: warn}]\n");
+  const Finished got = verify(bundle, {"--golden", set, "--policy", (dir / "warn.yaml").string()});
+  CHECK(got.exit == 0);
+  CHECK(got.json().at("faults_total") == 10);
+  CHECK(got.json().at("log").at("violations") == 10);
+  const auto report = got.json();
+  for (const auto& fault : report.at("faults")) CHECK(fault.at("severity") == "warning");
 }
 
 TEST_CASE("evidence verify: judges the attributes of a TPM2B_PUBLIC") {
