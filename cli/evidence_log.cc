@@ -18,6 +18,7 @@ namespace {
 // that does not parse is not merely cut by the window's end.
 constexpr std::size_t kRecordBytes = std::size_t{2} << 20;
 constexpr std::size_t kWindowBytes = 2 * kRecordBytes;
+constexpr std::size_t kMaxValueBytes = 256;  // of one field, as it is shown
 
 tl::unexpected<Fault> unreadable(const std::string& path) {
   return fail(FaultId::kFileUnreadable, escape_bytes(path) + ": " + errno_text());
@@ -66,10 +67,12 @@ Result<Window> open_log(std::string path) {
 
 Status print_entries(Window& window, Format format) {
   std::uint64_t index = 0;
+  ASSAY_OK(window.fill());
+  const ImaLogForm form = guess_ima_log_form(window.bytes());
   while (true) {
     ASSAY_OK(window.fill());
     if (window.bytes().empty()) return {};
-    ImaLogReader reader(window.bytes(), index);
+    ImaLogReader reader(window.bytes(), form, index);
     while (!reader.at_end() &&
            (window.at_end_of_file() || window.bytes().size() - reader.offset() >= kRecordBytes)) {
       ASSAY_TRY(const ImaEntry entry, reader.next());
@@ -83,9 +86,44 @@ Status print_entries(Window& window, Format format) {
 // What an entry says besides its name, or nothing.
 std::string words_of(const ImaEntry& entry) {
   if (entry.violation) return "violation: not measured, and the name is not authenticated";
+  if (entry.digest_state == FileDigestState::kContradicted) {
+    return "the template points at another digest than the data";
+  }
   const auto buffer = measured_buffer(entry);
   std::string out = buffer ? describe(*buffer) : "";
   if (contradicts_buffer(entry)) out += " (the entry's digest is of something else)";
+  return out;
+}
+
+bool is_text(ImaField field) {
+  return field == ImaField::kDep || field == ImaField::kCgn || field == ImaField::kCgPath;
+}
+
+// Digest, name and buffer are shown as what they are.
+bool is_shown_apart(ImaField field) {
+  return field == ImaField::kD || field == ImaField::kDNg || field == ImaField::kDNgV2 ||
+         field == ImaField::kN || field == ImaField::kNNg || field == ImaField::kBuf;
+}
+
+// A field's value: text where it is known to be some, else hex.
+std::string value_of(const ImaFieldValue& field) {
+  if (!is_text(field.field)) return shorten(to_hex(field.value), kMaxValueBytes);
+  std::string_view text = as_text(field.value);
+  if (text.ends_with('\0')) text.remove_suffix(1);
+  return shorten(escape_bytes(text), kMaxValueBytes);
+}
+
+std::string name_of(const ImaFieldValue& field) {
+  return field.name.empty() ? "?" : escape_bytes(field.name);
+}
+
+// "cg-path=/kubepods.slice nope=0102": what is neither shown apart nor empty.
+std::string fields_of(const ImaEntry& entry) {
+  std::string out;
+  for (const ImaFieldValue& field : entry.all_fields()) {
+    if (is_shown_apart(field.field) || field.value.empty()) continue;
+    out += "  " + name_of(field) + '=' + value_of(field);
+  }
   return out;
 }
 
@@ -102,7 +140,7 @@ std::string format_entry(const ImaEntry& entry) {
          padded(std::to_string(entry.pcr.value()), 2) + ' ' +
          padded(escape_bytes(entry.template_name), 8) + ' ' +
          (entry.file_digest ? format_digest(*entry.file_digest) : "-") + ' ' +
-         escape_bytes(entry.name) + (words.empty() ? "" : "  " + words) + '\n';
+         escape_bytes(entry.name) + (words.empty() ? "" : "  " + words) + fields_of(entry) + '\n';
 }
 
 std::string format_entry_json(const ImaEntry& entry) {
@@ -117,6 +155,11 @@ std::string format_entry_json(const ImaEntry& entry) {
   out["path"] = escape_bytes(entry.name);
   out["words"] = nullptr;
   if (!words.empty()) out["words"] = words;
+  out["fields"] = nlohmann::ordered_json::array();
+  for (const ImaFieldValue& field : entry.all_fields()) {
+    if (is_shown_apart(field.field)) continue;
+    out["fields"].push_back({{"name", name_of(field)}, {"value", value_of(field)}});
+  }
   return format_json(out);
 }
 

@@ -87,6 +87,30 @@ TEST_CASE("evidence log: a digest that is not the buffer's is pointed at") {
       " kexec-cmdline  kexec command line: b (the entry's digest is of something else)\n"));
 }
 
+TEST_CASE("evidence log: fields that are not known are shown, and labels as text") {
+  ImaBuilder log;
+  log.record(kImaPcr, "d-ng|n-ng|nope|cg-path|sig",
+             {d_ng(digest_of("a")), n_ng("/bin/a"), {1, 2}, n_ng("/kubepods.slice\n"), {}});
+  log.record(kImaPcr, "ima-nx", {{3}});
+  ImaLogReader reader(log.bytes());
+  const std::string first = format_entry(*reader.next());
+  CHECK(first.ends_with(" /bin/a  nope=0102  cg-path=/kubepods.slice\\x0a\n"));
+  const auto foreign = reader.next();
+  CHECK(format_entry(*foreign).ends_with(" -   ?=03\n"));
+  const auto json = nlohmann::json::parse(format_entry_json(*foreign));
+  CHECK(json.at("fields") == nlohmann::json::parse(R"([{"name": "?", "value": "03"}])"));
+}
+
+TEST_CASE("evidence log: a log of another byte order and digest is read as what it is") {
+  const TempDir dir;
+  ImaBuilder log({HashAlg::kSha256}, {.order = ByteOrder::kBig, .digests = HashAlg::kSha512});
+  log.file("/bin/a", digest_of("a")).file("/bin/b", digest_of("b"));
+  dir.write("log", as_text(log.bytes()));
+  const Finished got = show((dir / "log").string());
+  CHECK(got.exit == 0);
+  CHECK(lines_of(got.out).size() == 2);
+}
+
 TEST_CASE("evidence log: what cannot be read ends the list, and says why") {
   const TempDir dir;
   ImaBuilder log;

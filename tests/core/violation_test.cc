@@ -17,7 +17,7 @@ ImaEntry violation_of(std::string_view path) {
 
 ImaEntry with_mode(std::string_view path, ByteView mode) {
   ImaEntry out = violation_of(path);
-  out.fields[0] = {ImaField::kImode, mode};
+  out.fields[0] = {ImaField::kImode, "imode", mode};
   out.field_count = 1;
   return out;
 }
