@@ -35,7 +35,7 @@ std::string pcr_file(HashAlg bank, const PcrValues& values) {
 bool evmctl_agrees(ByteView log, const PcrValues& values) {
   const TempDir dir;
   Arguments argv = {"evmctl", "ima_measurement", "--ignore-violations"};
-  for (const HashAlg bank : kAllHashAlgs) {
+  for (const HashAlg bank : {HashAlg::kSha1, HashAlg::kSha256}) {  // it takes two
     if (!values.contains({bank, kImaPcr})) continue;
     const std::string name(hash_name(bank));
     argv.insert(argv.end(),
