@@ -33,7 +33,7 @@ void check(ByteView input) {
   ImaEntry entry;
   entry.name = input[0] < std::size(kNames) ? kNames[input[0]] : as_text(content);
   entry.field_count = 1;
-  entry.fields[0] = {ImaField::kBuf, content};
+  entry.fields[0] = {ImaField::kBuf, "buf", content};
   entry.file_digest = hash(HashAlg::kSha256, content);
   FUZZ_CHECK(!contradicts_buffer(entry));
   const auto buffer = measured_buffer(entry);
