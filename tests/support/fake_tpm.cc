@@ -9,6 +9,8 @@
 namespace assay::testing {
 namespace {
 
+constexpr int kRsaBits = 2048;
+
 TPM2_ALG_ID tpm_id(HashAlg alg) {
   switch (alg) {
     case HashAlg::kSha1:
@@ -31,6 +33,50 @@ void set_coordinate(TPM2B_ECC_PARAMETER& out, EVP_PKEY* key, const char* name) {
   ASSAY_CHECK(BN_bn2binpad(value, out.buffer, 32) == 32);
 }
 
+void set_ecc(TPMT_PUBLIC& area, EVP_PKEY* key) {
+  area.type = TPM2_ALG_ECC;
+  TPMS_ECC_PARMS& parameters = area.parameters.eccDetail;
+  parameters.symmetric.algorithm = TPM2_ALG_NULL;
+  parameters.scheme.scheme = TPM2_ALG_ECDSA;
+  parameters.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
+  parameters.curveID = TPM2_ECC_NIST_P256;
+  parameters.kdf.scheme = TPM2_ALG_NULL;
+  set_coordinate(area.unique.ecc.x, key, OSSL_PKEY_PARAM_EC_PUB_X);
+  set_coordinate(area.unique.ecc.y, key, OSSL_PKEY_PARAM_EC_PUB_Y);
+}
+
+void set_rsa(TPMT_PUBLIC& area, EVP_PKEY* key) {
+  area.type = TPM2_ALG_RSA;
+  TPMS_RSA_PARMS& parameters = area.parameters.rsaDetail;
+  parameters.symmetric.algorithm = TPM2_ALG_NULL;
+  parameters.scheme.scheme = TPM2_ALG_RSASSA;
+  parameters.scheme.details.rsassa.hashAlg = TPM2_ALG_SHA256;
+  parameters.keyBits = kRsaBits;
+  BIGNUM* modulus = nullptr;
+  ASSAY_CHECK(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1);
+  const openssl::Bignum owner(modulus);
+  area.unique.rsa.size = kRsaBits / 8;
+  ASSAY_CHECK(BN_bn2binpad(modulus, area.unique.rsa.buffer, kRsaBits / 8) == kRsaBits / 8);
+}
+
+void set_rsassa(TPMT_SIGNATURE& out, ByteView plain) {
+  out.sigAlg = TPM2_ALG_RSASSA;
+  out.signature.rsassa.hash = TPM2_ALG_SHA256;
+  out.signature.rsassa.sig.size = static_cast<UINT16>(plain.size());
+  std::ranges::copy(plain, out.signature.rsassa.sig.buffer);
+}
+
+void set_ecdsa(TPMT_SIGNATURE& out, ByteView der) {
+  const std::uint8_t* cursor = der.data();
+  const openssl::EcdsaSig pair(d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(der.size())));
+  out.sigAlg = TPM2_ALG_ECDSA;
+  TPMS_SIGNATURE_ECC& ecc = out.signature.ecdsa;
+  ecc.hash = TPM2_ALG_SHA256;
+  ecc.signatureR.size = ecc.signatureS.size = 32;
+  BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), ecc.signatureR.buffer, 32);
+  BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), ecc.signatureS.buffer, 32);
+}
+
 // The selection of `pcrs` as the TPM writes it, one entry per bank, and the values it digests.
 Bytes select(const PcrValues& pcrs, TPML_PCR_SELECTION& list) {
   Bytes all;
@@ -48,7 +94,8 @@ Bytes select(const PcrValues& pcrs, TPML_PCR_SELECTION& list) {
 
 }  // namespace
 
-FakeTpm::FakeTpm() : key_(EVP_EC_gen("P-256")) {}
+FakeTpm::FakeTpm(AkKind kind)
+    : kind_(kind), key_(kind == AkKind::kP256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(kRsaBits)) {}
 
 PcrValues FakeTpm::fresh_pcrs() {
   PcrValues out;
@@ -61,18 +108,11 @@ PcrValues FakeTpm::fresh_pcrs() {
 Bytes FakeTpm::ak_public(const std::function<void(TPMT_PUBLIC&)>& tamper) const {
   TPM2B_PUBLIC out = {};
   TPMT_PUBLIC& area = out.publicArea;
-  area.type = TPM2_ALG_ECC;
   area.nameAlg = TPM2_ALG_SHA256;
   area.objectAttributes = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_FIXEDTPM |
                           TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
                           TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA;
-  area.parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
-  area.parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
-  area.parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
-  area.parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
-  area.parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
-  set_coordinate(area.unique.ecc.x, key_.get(), OSSL_PKEY_PARAM_EC_PUB_X);
-  set_coordinate(area.unique.ecc.y, key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y);
+  kind_ == AkKind::kP256 ? set_ecc(area, key_.get()) : set_rsa(area, key_.get());
   if (tamper) tamper(area);
   Bytes bytes(sizeof out);
   std::size_t size = 0;
@@ -121,21 +161,15 @@ UntrustedQuote FakeTpm::quote(const Nonce& nonce,
 
 UntrustedQuote FakeTpm::sign_bytes(Bytes attest) const {
   UntrustedQuote out{.attest = std::move(attest), .signature = {}, .pcrs = pcrs};
-  Bytes der(128);
-  std::size_t der_size = der.size();
+  Bytes plain(static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())));
+  std::size_t plain_size = plain.size();
   const openssl::EvpMdCtx context(EVP_MD_CTX_new());
   ASSAY_CHECK(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1);
-  ASSAY_CHECK(EVP_DigestSign(context.get(), der.data(), &der_size, out.attest.data(),
+  ASSAY_CHECK(EVP_DigestSign(context.get(), plain.data(), &plain_size, out.attest.data(),
                              out.attest.size()) == 1);
-  const std::uint8_t* cursor = der.data();
-  const openssl::EcdsaSig pair(d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(der_size)));
+  plain.resize(plain_size);
   TPMT_SIGNATURE signature = {};
-  signature.sigAlg = TPM2_ALG_ECDSA;
-  TPMS_SIGNATURE_ECC& ecc = signature.signature.ecdsa;
-  ecc.hash = TPM2_ALG_SHA256;
-  ecc.signatureR.size = ecc.signatureS.size = 32;
-  BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), ecc.signatureR.buffer, 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), ecc.signatureS.buffer, 32);
+  kind_ == AkKind::kP256 ? set_ecdsa(signature, plain) : set_rsassa(signature, plain);
   out.signature.resize(sizeof signature);
   std::size_t size = 0;
   ASSAY_CHECK(Tss2_MU_TPMT_SIGNATURE_Marshal(&signature, out.signature.data(), out.signature.size(),

@@ -1,4 +1,4 @@
-// A TPM that fits in a test: a P-256 key, PCRs in any bank, real structures and real signatures.
+// A TPM that fits in a test: a key, PCRs in any bank, real structures and real signatures.
 #pragma once
 
 #include <tss2/tss2_tpm2_types.h>
@@ -10,14 +10,17 @@
 
 namespace assay::testing {
 
+enum class AkKind : std::uint8_t { kP256, kRsa2048 };  // ECDSA and RSASSA, with SHA-256
+
 class FakeTpm {
  public:
-  FakeTpm();
+  explicit FakeTpm(AkKind kind = AkKind::kP256);
 
   // The key as TPM2B_PUBLIC, with attributes edited by `tamper` before it is marshalled.
   Bytes ak_public(const std::function<void(TPMT_PUBLIC&)>& tamper = {}) const;
   AkPublic ak() const;
   Bytes ak_pem() const;
+  EVP_PKEY* key() const { return key_.get(); }
 
   static PcrValues fresh_pcrs();  // sha256 PCRs 0–15, all zero
 
@@ -37,6 +40,7 @@ class FakeTpm {
   UntrustedQuote sign_bytes(Bytes attest) const;
 
  private:
+  AkKind kind_;
   openssl::EvpPkey key_;
 };
 

@@ -1,0 +1,125 @@
+// assay-bench: how near Assay comes to what OpenSSL alone could do on this machine.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <random>
+
+#include "cli/command.h"
+#include "cli/files.h"
+#include "golden/set_file.h"
+#include "tests/bench/quote_bench.h"
+#include "tests/bench/replay_bench.h"
+
+namespace assay::bench {
+namespace {
+
+constexpr std::size_t kMaxLogBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxSetBytes = std::size_t{1} << 30;
+
+struct ReplayOptions {
+  std::string log;
+  std::vector<std::string> golden;
+  HashAlg bank = HashAlg::kSha256;
+  std::uint64_t least_entries = 200'000;
+  std::uint64_t golden_size = 0;
+};
+
+Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
+  GoldenSnapshot::Builder builder;
+  for (const std::string& path : paths) {
+    ASSAY_TRY(const Bytes text,
+              read_file(path, {.max_bytes = kMaxSetBytes, .too_large = FaultId::kGoldenTooLarge}));
+    ASSAY_TRY(const GoldenSet set, parse_golden_set(text));
+    const auto index = builder.add_set(set.name);
+    for (const GoldenFile& file : set.files) {
+      for (const Digest& digest : file.digests) builder.add(index, digest);
+    }
+  }
+  return std::move(builder).build();
+}
+
+// Every digest of the log, and others that are as good as random.
+GoldenSnapshot golden_of(const BenchLog& log, std::uint64_t size) {
+  GoldenSnapshot::Builder builder;
+  const auto set = builder.add_set("log");
+  for (const Digest& digest : log.file_digests()) builder.add(set, digest);
+  std::mt19937_64 random(1);
+  for (std::uint64_t i = log.file_digests().size(); i < size; ++i) {
+    Bytes bytes(hash_size(HashAlg::kSha256));
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    builder.add(set, *Digest::from(HashAlg::kSha256, bytes));
+  }
+  return std::move(builder).build();
+}
+
+Result<nlohmann::ordered_json> run_replay(const ReplayOptions& options) {
+  ASSAY_TRY(const Bytes bytes, read_file(options.log, {.max_bytes = kMaxLogBytes,
+                                                       .too_large = FaultId::kImaTooLarge}));
+  ASSAY_TRY(const BenchLog log, BenchLog::make(bytes, options.bank, options.least_entries));
+  if (options.golden.empty()) return replay_bench(log, golden_of(log, options.golden_size));
+  ASSAY_TRY(const GoldenSnapshot golden, load_golden(options.golden));
+  return replay_bench(log, golden);
+}
+
+Exit print(const Result<nlohmann::ordered_json>& result) {
+  if (!result) {
+    std::fprintf(stderr, "assay-bench: %s\n", format_fault(result.error()).c_str());
+    return Exit::kUsage;
+  }
+  std::printf("%s\n", result->dump().c_str());
+  return Exit::kOk;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Times Assay's inner loops against what OpenSSL alone needs for the same bytes.",
+               "assay-bench");
+  app.require_subcommand(1);
+  Exit exit = Exit::kOk;
+
+  ReplayOptions replay;
+  CLI::App* replay_verb = app.add_subcommand("replay", "replay and judge a measurement log");
+  replay_verb->add_option("LOG", replay.log, "binary_runtime_measurements")->required();
+  replay_verb->add_option("--golden", replay.golden,
+                          "golden set to judge by; without, one of all that the log holds");
+  const std::map<std::string, HashAlg> banks = {{"sha1", HashAlg::kSha1},
+                                                {"sha256", HashAlg::kSha256},
+                                                {"sha384", HashAlg::kSha384},
+                                                {"sha512", HashAlg::kSha512}};
+  replay_verb->add_option("--bank", replay.bank, "PCR bank: sha1, sha256, sha384 or sha512")
+      ->transform(CLI::CheckedTransformer(banks));
+  replay_verb->add_option("--entries", replay.least_entries, "repeat the log to so many at least")
+      ->capture_default_str();
+  replay_verb->add_option("--golden-size", replay.golden_size,
+                          "without --golden: add random digests up to so many");
+  replay_verb->callback([&] { exit = print(run_replay(replay)); });
+
+  testing::AkKind kind = testing::AkKind::kP256;
+  CLI::App* quote_verb = app.add_subcommand("quote", "verify a TPM quote");
+  const std::map<std::string, testing::AkKind> kinds = {{"rsa2048", testing::AkKind::kRsa2048},
+                                                        {"p256", testing::AkKind::kP256}};
+  quote_verb->add_option("--alg", kind, "key of the quote: rsa2048 or p256")
+      ->required()
+      ->transform(CLI::CheckedTransformer(kinds));
+  quote_verb->callback([&] { exit = print(quote_bench(kind)); });
+
+  app.footer(
+      "Examples:\n"
+      "  assay-bench replay /sys/kernel/security/ima/binary_runtime_measurements\n"
+      "  assay-bench replay ima.log --golden host.json --bank sha384\n"
+      "  assay-bench quote --alg p256\n"
+      "\n"
+      "Prints one line of JSON: ours, the limit, and their ratio.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::kUsage);
+  }
+  return static_cast<int>(exit);
+}
+
+}  // namespace
+}  // namespace assay::bench
+
+int main(int argc, char** argv) {
+  return assay::bench::run(argc, argv);
+}
