@@ -127,30 +127,30 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
                       const LogExpectation& expected) {
   LogAppraisal out;
   out.ima_policy = policy_state(log, expected);
+  ImaEntry entry;
   for (ImaLogReader entries = log.entries(); !entries.at_end();) {
-    const Result<ImaEntry> entry = entries.next();
-    ASSAY_CHECK(entry.has_value());
-    if (entry->index == 0 && entry->name != kBootAggregate) {
-      out.faults.add(about(FaultId::kBootAggregateMissing, *entry));
+    ASSAY_CHECK(entries.read(entry).has_value());
+    if (entry.index == 0 && entry.name != kBootAggregate) {
+      out.faults.add(about(FaultId::kBootAggregateMissing, entry));
     }
-    if (const auto aggregate_ok = check_boot_aggregate(*entry, quoted)) {
+    if (const auto aggregate_ok = check_boot_aggregate(entry, quoted)) {
       out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
       if (!*aggregate_ok) {
-        out.faults.add(about_aggregate(FaultId::kBootAggregateMismatch, *entry));
+        out.faults.add(about_aggregate(FaultId::kBootAggregateMismatch, entry));
       }
       continue;
     }
-    if (contradicts_buffer(*entry)) {
-      add_fault(*entry, about(FaultId::kImaBufferDigestMismatch, *entry), out.faults);
+    if (contradicts_buffer(entry)) {
+      add_fault(entry, about(FaultId::kImaBufferDigestMismatch, entry), out.faults);
       continue;
     }
-    if (is_policy_load(*entry, expected)) {
-      judge_policy_load(*entry, *expected.ima_policy, out);
+    if (is_policy_load(entry, expected)) {
+      judge_policy_load(entry, *expected.ima_policy, out);
       continue;
     }
-    if (auto fault = judge(*entry, expected)) {
+    if (auto fault = judge(entry, expected)) {
       out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
-      add_fault(*entry, *std::move(fault), out.faults);
+      add_fault(entry, *std::move(fault), out.faults);
     }
   }
   miss_policy(log, expected, out);

@@ -14,17 +14,6 @@ Status check_selection(const QuotedPcrs& quoted, const std::optional<PcrSelectio
   return {};
 }
 
-// Names and counts over every record, the unproven ones too: what the log claims of itself.
-void count_records(ByteView log, ImaLogForm form, LogFacts& facts) {
-  for (ImaLogReader reader(log, form); !reader.at_end();) {
-    const Result<ImaEntry> entry = reader.next();
-    ASSAY_CHECK(entry.has_value());  // replay has parsed them all
-    ++facts.entries;
-    if (entry->violation) ++facts.violations;
-    ++facts.templates[std::string(entry->template_name)];
-  }
-}
-
 bool covers_boot(const QuotedPcrs& quoted) {
   return std::ranges::any_of(quoted.values(),
                              [](const auto& pcr) { return pcr.first.index.value() < 10; });
@@ -89,11 +78,12 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
     out.continuity = Continuity::kKernelReplaced;
     return {};
   }
-  LogFacts facts{.proven = log.size(),
-                 .tail = log.tail_entries(),
-                 .boot_aggregate_ok = judged.boot_aggregate_ok};
-  count_records(evidence.ima_log.subspan(log.skipped_bytes()), evidence.ima_log_form, facts);
-  out.log = std::move(facts);
+  out.log = LogFacts{.entries = log.size() + log.tail_entries(),
+                     .proven = log.size(),
+                     .tail = log.tail_entries(),
+                     .violations = log.counts().violations,
+                     .templates = log.counts().templates,
+                     .boot_aggregate_ok = judged.boot_aggregate_ok};
   out.next = log.next();
   out.next->ima_policy = judged.ima_policy;
   out.faults = std::move(judged.faults);

@@ -52,7 +52,7 @@ struct LogFacts {
   std::uint64_t proven = 0;
   std::uint64_t tail = 0;        // came after the quote was taken: unproven
   std::uint64_t violations = 0;  // records of files that the kernel could not measure
-  std::map<std::string, std::uint64_t> templates = {};  // entries by template name
+  std::map<std::string, std::uint64_t, std::less<>> templates = {};  // as LogCounts
   std::optional<bool> boot_aggregate_ok = {};
 };
 

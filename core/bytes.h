@@ -63,7 +63,12 @@ class ByteReader {
 
   std::uint8_t u8() { return static_cast<std::uint8_t>(little_endian(1)); }
   std::uint16_t u16_le() { return static_cast<std::uint16_t>(little_endian(2)); }
-  std::uint32_t u32_le() { return static_cast<std::uint32_t>(little_endian(4)); }
+  std::uint32_t u32_le() {  // one load: logs are full of them
+    const ByteView b = take(4);
+    if (b.size() < 4) return 0;
+    return static_cast<std::uint32_t>(b[0]) | static_cast<std::uint32_t>(b[1]) << 8 |
+           static_cast<std::uint32_t>(b[2]) << 16 | static_cast<std::uint32_t>(b[3]) << 24;
+  }
   std::uint32_t u32(ByteOrder order) {
     const std::uint32_t value = u32_le();
     return order == ByteOrder::kLittle ? value : __builtin_bswap32(value);

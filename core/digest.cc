@@ -47,24 +47,6 @@ std::optional<HashAlg> hash_by_name(std::string_view name) {
   return std::nullopt;
 }
 
-Digest Digest::filled(HashAlg alg, std::uint8_t value) {
-  Digest out(alg);
-  std::fill_n(out.bytes_.begin(), hash_size(alg), value);
-  return out;
-}
-
-std::optional<Digest> Digest::from(HashAlg alg, ByteView bytes) {
-  if (bytes.size() != hash_size(alg)) return std::nullopt;
-  return padded(alg, bytes);
-}
-
-std::optional<Digest> Digest::padded(HashAlg alg, ByteView bytes) {
-  if (bytes.size() > hash_size(alg)) return std::nullopt;
-  Digest out(alg);
-  std::ranges::copy(bytes, out.bytes_.begin());
-  return out;
-}
-
 std::string format_digest(const Digest& digest) {
   return std::string(hash_name(digest.alg())) + ":" + to_hex(digest.bytes());
 }
@@ -82,6 +64,7 @@ std::optional<Digest> parse_digest(std::string_view text) {
 // survivable, so every call here is an ASSAY_CHECK.
 Hasher::Hasher(HashAlg alg) : alg_(alg), context_(EVP_MD_CTX_new()) {
   ASSAY_CHECK(context_ != nullptr && fetched(alg) != nullptr);
+  ASSAY_CHECK(EVP_DigestInit_ex2(md_context(context_), fetched(alg), nullptr) == 1);
 }
 
 Hasher::~Hasher() {
@@ -104,7 +87,8 @@ Digest Hasher::operator()(std::initializer_list<ByteView> parts) {
 }
 
 void Hasher::start() {
-  ASSAY_CHECK(EVP_DigestInit_ex2(md_context(context_), fetched(alg_), nullptr) == 1);
+  // Without an algorithm: the one that it has, and no new context for it.
+  ASSAY_CHECK(EVP_DigestInit_ex2(md_context(context_), nullptr, nullptr) == 1);
 }
 
 void Hasher::add(ByteView data) {

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -45,11 +46,23 @@ class Digest {
   // All zero bytes: what a PCR below 17 holds after a TPM reset.
   static Digest zero(HashAlg alg) { return filled(alg, 0); }
   // Every byte `value`: 0xff is what the kernel extends for a violation.
-  static Digest filled(HashAlg alg, std::uint8_t value);
+  static Digest filled(HashAlg alg, std::uint8_t value) {
+    Digest out(alg);
+    std::memset(out.bytes_.data(), value, hash_size(alg));
+    return out;
+  }
   // Nothing when `bytes` is not exactly hash_size(alg) long.
-  static std::optional<Digest> from(HashAlg alg, ByteView bytes);
+  static std::optional<Digest> from(HashAlg alg, ByteView bytes) {
+    if (bytes.size() != hash_size(alg)) return std::nullopt;
+    return padded(alg, bytes);
+  }
   // `bytes`, at most hash_size(alg) of them, followed by zero bytes.
-  static std::optional<Digest> padded(HashAlg alg, ByteView bytes);
+  static std::optional<Digest> padded(HashAlg alg, ByteView bytes) {
+    if (bytes.size() > hash_size(alg)) return std::nullopt;
+    std::optional<Digest> out(Digest{alg});
+    if (!bytes.empty()) std::memcpy(out->bytes_.data(), bytes.data(), bytes.size());
+    return out;
+  }
 
   HashAlg alg() const { return alg_; }
   ByteView bytes() const { return {bytes_.data(), hash_size(alg_)}; }

@@ -15,13 +15,25 @@ std::string at(std::uint64_t index) {
   return "entry " + std::to_string(index) + ": ";
 }
 
+// Splits the template data into the fields of `layout`. False when they are not exactly those.
+bool split_as(const ImaLayout& layout, ImaEntry& entry, ByteOrder order) {
+  ByteReader reader(entry.template_data);
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    const ByteView value = reader.take(reader.u32(order));
+    entry.fields[i] = {layout.fields[i].field, layout.fields[i].name, value};
+  }
+  entry.field_count = layout.count;
+  return reader.ok() && reader.at_end();
+}
+
 // Splits the template data into entry.fields. False when it is no sequence of at most 15 fields.
 bool split(ImaEntry& entry, ByteOrder order) {
+  entry.field_count = 0;
   ByteReader reader(entry.template_data);
   while (!reader.at_end()) {
     const ByteView value = reader.take(reader.u32(order));
     if (!reader.ok() || entry.field_count == kMaxImaFields) return false;
-    entry.fields[entry.field_count++].value = value;
+    entry.fields[entry.field_count++] = {.field = ImaField::kUnknown, .name = {}, .value = value};
   }
   return true;
 }
@@ -58,8 +70,26 @@ bool has_digest_shape(ByteView value) {
   return alg && prefixed->bytes.size() == hash_size(*alg);
 }
 
+// The algorithm of a field that is just "sha256:\0" and its digest, told by its size: nearly every
+// entry has such a one.
+std::optional<HashAlg> plain_digest_alg(ByteView value) {
+  for (const HashAlg alg : kAllHashAlgs) {
+    const std::string_view name = hash_name(alg);
+    if (value.size() != name.size() + 2 + hash_size(alg)) continue;
+    const std::string_view prefix = as_text(value.first(name.size() + 2));
+    if (prefix.starts_with(name) && prefix.ends_with(std::string_view(":\0", 2))) return alg;
+  }
+  return std::nullopt;
+}
+
 // A violation's digest is zero bytes whose number differs between kernels: nothing is read from it.
 Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
+  const auto plain = field.field == ImaField::kDNg ? plain_digest_alg(field.value) : std::nullopt;
+  if (plain) {
+    entry.file_digest = Digest::from(*plain, field.value.last(hash_size(*plain)));
+    entry.digest_state = FileDigestState::kKnown;
+    return {};
+  }
   const auto prefixed = read_prefixed(field.value);
   if (!prefixed) return fail(FaultId::kImaMalformed, at(entry.index) + "digest without algorithm");
   if ((field.field == ImaField::kDNgV2) ? !is_type(prefixed->type) : !prefixed->type.empty()) {
@@ -93,24 +123,11 @@ Status read_name(ImaEntry& entry, ByteView value) {
   return {};
 }
 
-// The field that holds the file's digest: the first that says its algorithm, else the first `d`.
-const ImaFieldValue* digest_field(std::span<const ImaFieldValue> fields) {
-  const auto prefixed = std::ranges::find_if(fields, [](const ImaFieldValue& f) {
-    return f.field == ImaField::kDNg || f.field == ImaField::kDNgV2;
-  });
-  if (prefixed != fields.end()) return &*prefixed;
-  const auto plain = std::ranges::find(fields, ImaField::kD, &ImaFieldValue::field);
-  return plain == fields.end() ? nullptr : &*plain;
-}
-
-Status read_file_digest(ImaEntry& entry, std::span<const ImaFieldValue> fields) {
-  const ImaFieldValue* field = digest_field(fields);
-  if (entry.violation || field == nullptr) return {};
-  ASSAY_OK(field->field == ImaField::kD ? read_sha1(entry, field->value)
-                                        : read_digest(entry, *field));
-  const auto before = field->field == ImaField::kD
-                          ? fields
-                          : fields.first(static_cast<std::size_t>(field - fields.data()));
+Status read_file_digest(ImaEntry& entry, std::size_t at_field) {
+  const ImaFieldValue& field = entry.fields[at_field];
+  const bool plain = field.field == ImaField::kD;
+  ASSAY_OK(plain ? read_sha1(entry, field.value) : read_digest(entry, field));
+  const auto before = entry.all_fields().first(plain ? entry.field_count : at_field);
   if (std::ranges::any_of(before, has_digest_shape, &ImaFieldValue::value)) {
     entry.digest_state = FileDigestState::kContradicted;
     entry.file_digest.reset();
@@ -118,13 +135,9 @@ Status read_file_digest(ImaEntry& entry, std::span<const ImaFieldValue> fields) 
   return {};
 }
 
-Status read_meaning(ImaEntry& entry) {
-  const std::span<const ImaFieldValue> fields = entry.all_fields();
-  ASSAY_OK(read_file_digest(entry, fields));
-  for (const ImaFieldValue& f : fields) {
-    if (f.field == ImaField::kN || f.field == ImaField::kNNg) ASSAY_OK(read_name(entry, f.value));
-  }
-  return {};
+Status read_meaning(const ImaLayout& layout, ImaEntry& entry) {
+  if (layout.digest && !entry.violation) ASSAY_OK(read_file_digest(entry, *layout.digest));
+  return layout.name ? read_name(entry, entry.fields[*layout.name].value) : Status();
 }
 
 // Template "ima": digest[20], then the name with a length in front, and no length over it all.
@@ -143,7 +156,7 @@ Status read_legacy(ImaEntry& entry, ByteReader& reader, ByteOrder order) {
   entry.fields[1] = {ImaField::kN, "n", name};
   entry.field_count = 2;
   entry.name = as_text(name);
-  return read_file_digest(entry, entry.all_fields());
+  return entry.violation ? Status() : read_file_digest(entry, 0);
 }
 
 bool parses_in(ByteView log, ImaLogForm form) {
@@ -191,6 +204,10 @@ Status ImaLogReader::read_fields(ImaEntry& entry) {
   }
   entry.template_data = reader_.take(data_size);
   if (!reader_.ok()) return fail(FaultId::kImaMalformed, at(entry.index) + "cut short");
+  if (last_ && last_->meaning.kind == ImaTemplateKind::kKnown &&
+      last_->name == entry.template_name && split_as(last_->meaning.layout, entry, form_.order)) {
+    return read_meaning(last_->meaning.layout, entry);
+  }
   const bool has_fields = split(entry, form_.order);
   const ResolvedTemplate& resolved = resolve(entry);
   if (resolved.kind == ImaTemplateKind::kForeign) {
@@ -200,15 +217,26 @@ Status ImaLogReader::read_fields(ImaEntry& entry) {
   if (!has_fields || resolved.kind == ImaTemplateKind::kMisfit) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "data is not its template's fields");
   }
+  const ImaLayout& layout = resolved.layout;
   for (std::size_t i = 0; i < entry.field_count; ++i) {
-    entry.fields[i].field = resolved.layout.fields[i].field;
-    entry.fields[i].name = resolved.layout.fields[i].name;
+    entry.fields[i].field = layout.fields[i].field;
+    entry.fields[i].name = layout.fields[i].name;
   }
-  return read_meaning(entry);
+  return read_meaning(layout, entry);
 }
 
 Result<ImaEntry> ImaLogReader::next() {
   ImaEntry entry;
+  ASSAY_OK(read(entry));
+  return entry;
+}
+
+Status ImaLogReader::read(ImaEntry& entry) {
+  entry.legacy = false;
+  entry.field_count = 0;
+  entry.digest_state = FileDigestState::kNoField;
+  entry.file_digest.reset();
+  entry.name = {};
   entry.index = next_index_;
   const std::uint32_t pcr = reader_.u32(form_.order);
   entry.header_digest = reader_.take(hash_size(form_.digests));
@@ -226,7 +254,7 @@ Result<ImaEntry> ImaLogReader::next() {
   ASSAY_OK(entry.template_name == kLegacyTemplate ? read_legacy(entry, reader_, form_.order)
                                                   : read_fields(entry));
   ++next_index_;
-  return entry;
+  return {};
 }
 
 }  // namespace assay

@@ -99,6 +99,9 @@ class ImaLogReader {
   //                  a wrong length; a name without its NUL
   Result<ImaEntry> next();
 
+  // The same into `entry`, whatever it held: for loops over long logs.
+  Status read(ImaEntry& entry);
+
  private:
   // What a template name has meant before: logs have few, in long runs.
   struct Resolved {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -13,7 +14,7 @@ class TemplateDigests {
  public:
   void start(const ImaEntry& entry) {
     entry_ = &entry;
-    have_ = {};
+    for (std::optional<Digest>& digest : have_) digest.reset();
   }
 
   const Digest& of(HashAlg alg) {
@@ -40,7 +41,11 @@ enum class Extends : std::uint8_t { kTemplateDigest, kPaddedSha1 };
 // One bank's PCRs while entries go by.
 class Bank {
  public:
-  Bank(HashAlg alg, Extends extends, const PcrValues& running) : alg_(alg), extends_(extends) {
+  Bank(HashAlg alg, Extends extends, const PcrValues& running, const QuotedPcrs& quoted)
+      : alg_(alg), extends_(extends) {
+    for (std::uint32_t i = 0; i < PcrIndex::kCount; ++i) {
+      quoted_[i] = quoted.find({alg, *PcrIndex::from(i)});
+    }
     for (const auto& [slot, value] : running) {
       if (slot.bank == alg) pcrs_[slot.index.value()] = value;
     }
@@ -54,19 +59,20 @@ class Bank {
     pcr = extend(digests.hasher(alg_), pcr.value_or(Digest::zero(alg_)), value_for(entry, digests));
   }
 
+  bool covers(PcrIndex index) const { return quoted_[index.value()] != nullptr; }
+
   // Whether `index` stands at its quoted value.
-  bool at_quote(PcrIndex index, const QuotedPcrs& quoted) const {
-    const Digest* want = quoted.find({alg_, index});
+  bool at_quote(PcrIndex index) const {
+    const Digest* want = quoted_[index.value()];
     return want != nullptr && pcrs_[index.value()] == *want;
   }
 
   // Whether every PCR that the log has extended, and the quote covers, stands at its quoted value.
-  bool at_quote(const QuotedPcrs& quoted) const {
-    for (std::uint32_t i = 0; i < PcrIndex::kCount; ++i) {
-      const Digest* want = quoted.find({alg_, *PcrIndex::from(i)});
-      if (pcrs_[i] && want != nullptr && *pcrs_[i] != *want) return false;
+  bool at_quote() const {
+    for (std::size_t i = 0; i < PcrIndex::kCount; ++i) {
+      if (pcrs_[i] && quoted_[i] != nullptr && *pcrs_[i] != *quoted_[i]) return false;
     }
-    return at_quote(kImaPcr, quoted);
+    return at_quote(kImaPcr);
   }
 
   PcrValues running() const {
@@ -89,6 +95,7 @@ class Bank {
   HashAlg alg_;
   Extends extends_;
   std::array<std::optional<Digest>, PcrIndex::kCount> pcrs_;
+  std::array<const Digest*, PcrIndex::kCount> quoted_;  // null: not covered
 };
 
 // Banks other than the primary one that the quote covers: each has to agree, in one of the ways in
@@ -98,8 +105,9 @@ class OtherBanks {
   explicit OtherBanks(const QuotedPcrs& quoted) {
     for (const HashAlg alg : kAllHashAlgs) {
       if (alg == quoted.primary_bank() || quoted.find({alg, kImaPcr}) == nullptr) continue;
-      banks_.emplace_back(alg, Extends::kTemplateDigest, PcrValues{});
-      if (alg != HashAlg::kSha1) banks_.emplace_back(alg, Extends::kPaddedSha1, PcrValues{});
+      banks_.emplace_back(alg, Extends::kTemplateDigest, PcrValues{}, quoted);
+      if (alg != HashAlg::kSha1)
+        banks_.emplace_back(alg, Extends::kPaddedSha1, PcrValues{}, quoted);
     }
   }
 
@@ -108,11 +116,10 @@ class OtherBanks {
   }
 
   // The first bank that agrees in no way, or nothing.
-  std::optional<HashAlg> disagreeing(const QuotedPcrs& quoted) const {
+  std::optional<HashAlg> disagreeing() const {
     for (const Bank& bank : banks_) {
-      const bool agrees = std::ranges::any_of(banks_, [&](const Bank& other) {
-        return other.alg() == bank.alg() && other.at_quote(quoted);
-      });
+      const bool agrees = std::ranges::any_of(
+          banks_, [&](const Bank& other) { return other.alg() == bank.alg() && other.at_quote(); });
       if (!agrees) return bank.alg();
     }
     return std::nullopt;
@@ -132,17 +139,16 @@ struct Match {
 class Replay {
  public:
   Replay(const QuotedPcrs& quoted, const LogCheckpoint& from, HashAlg header, Extends extends)
-      : quoted_(quoted),
-        from_(from),
+      : from_(from),
         header_(header),
-        primary_(quoted.primary_bank(), extends, from.running) {
+        primary_(quoted.primary_bank(), extends, from.running, quoted) {
     if (from.entries == 0) others_.emplace(quoted);
-    if (primary_.at_quote(quoted_)) match_ = match(from.entries, 0, 0);
+    if (primary_.at_quote()) match_ = match(from.entries, 0, 0);
   }
 
   // An entry whose record is in [begin, end) of the bytes.
   Status step(const ImaEntry& entry, std::size_t begin, std::size_t end) {
-    if (quoted_.find({primary_.alg(), entry.pcr}) == nullptr) {
+    if (!primary_.covers(entry.pcr)) {
       return fail(FaultId::kImaPcrNotQuoted, "entry " + std::to_string(entry.index) +
                                                  " names PCR " + std::to_string(entry.pcr.value()));
     }
@@ -152,7 +158,7 @@ class Replay {
     }
     primary_.extend_with(entry, digests_);
     if (others_) others_->extend_with(entry, digests_);
-    if (primary_.at_quote(entry.pcr, quoted_) && primary_.at_quote(quoted_)) {
+    if (primary_.at_quote(entry.pcr) && primary_.at_quote()) {
       match_ = match(entry.index + 1, begin, end);
     }
     return {};
@@ -180,18 +186,21 @@ class Replay {
  private:
   // A file of an algorithm that the kernel lacks shows SHA-1 digests, padded as they are extended.
   bool header_agrees(const ImaEntry& entry) {
-    if (std::ranges::equal(digests_.of(header_).bytes(), entry.header_digest)) return true;
+    if (same(digests_.of(header_).bytes(), entry.header_digest)) return true;
     const Digest& sha1 = digests_.of(HashAlg::kSha1);
-    return std::ranges::equal(Digest::padded(header_, sha1.bytes())->bytes(), entry.header_digest);
+    return same(Digest::padded(header_, sha1.bytes())->bytes(), entry.header_digest);
+  }
+
+  static bool same(ByteView a, ByteView b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
   }
 
   Match match(std::uint64_t entries, std::size_t last_record, std::size_t end) const {
     return {.at = {.entries = entries, .bytes = end, .running = primary_.running()},
             .last_record = last_record,
-            .disagreeing = others_ ? others_->disagreeing(quoted_) : std::nullopt};
+            .disagreeing = others_ ? others_->disagreeing() : std::nullopt};
   }
 
-  const QuotedPcrs& quoted_;
   const LogCheckpoint& from_;
   HashAlg header_;
   TemplateDigests digests_;
@@ -206,23 +215,55 @@ struct Question {
   const ReplayRules& rules;
 };
 
-// What leads from the checkpoint to the quote, and how many entries there were in all.
+// What leads from the checkpoint to the quote, and what all entries were.
 struct Found {
   Match match;
   std::uint64_t entries = 0;
+  LogCounts counts;
+};
+
+// Counts without allocating but for a name that is new.
+class Counter {
+ public:
+  void add(const ImaEntry& entry) {
+    if (entry.violation) ++counts_.violations;
+    if (count_ == nullptr || entry.template_name != name_) {
+      name_ = entry.template_name;
+      count_ = &count_of(name_);
+    }
+    ++*count_;
+  }
+
+  LogCounts counts() && { return std::move(counts_); }
+
+ private:
+  std::uint64_t& count_of(std::string_view name) {
+    auto& templates = counts_.templates;
+    if (const auto found = templates.find(name); found != templates.end()) return found->second;
+    const bool full = templates.size() >= LogCounts::kMaxTemplates;
+    return templates.try_emplace(full ? "other" : std::string(name), 0).first->second;
+  }
+
+  LogCounts counts_;
+  std::string_view name_;
+  std::uint64_t* count_ = nullptr;  // of `name_`
 };
 
 Result<Found> replay_as(ByteView log, const Question& question, Extends extends) {
   Replay replay(question.quoted, question.from, question.rules.form.digests, extends);
   ImaLogReader reader(log, question.rules.form, question.from.entries);
+  Counter counter;
+  ImaEntry entry;
   while (!reader.at_end()) {
     const std::size_t begin = reader.offset();
-    ASSAY_TRY(const ImaEntry entry, reader.next());
+    ASSAY_OK(reader.read(entry));
     ASSAY_OK(replay.step(entry, begin, reader.offset()));
+    counter.add(entry);
   }
   const std::uint64_t entries = reader.next_index() - question.from.entries;
   ASSAY_TRY(Match match, std::move(replay).finish(entries));
-  return Found{.match = std::move(match), .entries = entries};
+  return Found{
+      .match = std::move(match), .entries = entries, .counts = std::move(counter).counts()};
 }
 
 // From a log that begins at the checkpoint. The second way is looked at only when the first leads
@@ -279,6 +320,7 @@ class ReplayedPart {
     out.skipped_bytes_ = begin;
     out.first_entry_ = from.entries;
     out.tail_entries_ = from.entries + found.entries - found.match.at.entries;
+    out.counts_ = std::move(found.counts);
     out.next_ = std::move(found.match.at);
     const bool from_checkpoint = question.rules.start == LogStart::kAtCheckpoint;
     out.next_.bytes = end + (from_checkpoint ? from.bytes : begin);

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "core/ima_log.h"
 #include "core/tpm_quote.h"
@@ -42,6 +45,15 @@ struct ReplayRules {
   bool allow_sha1 = false;  // a log that the primary bank proves by SHA-1 digests only
 };
 
+// What records claim of themselves, proven or not.
+struct LogCounts {
+  static constexpr std::size_t kMaxTemplates = 64;
+
+  std::uint64_t violations = 0;  // records of files that the kernel could not measure
+  // Entries by template name; those of names beyond kMaxTemplates under "other".
+  std::map<std::string, std::uint64_t, std::less<>> templates = {};
+};
+
 // Log entries whose digests lead to the PCRs that a TPM signed. Only replay_ima_log() makes one.
 // Borrows the log's bytes.
 class AttestedImaLog {
@@ -58,6 +70,9 @@ class AttestedImaLog {
   // Where the next replay goes on.
   const LogCheckpoint& next() const { return next_; }
 
+  // Of the proven entries and of the tail.
+  const LogCounts& counts() const { return counts_; }
+
   // Records after the proven ones: logged after the quote was taken. A later quote proves them;
   // until then they are neither trusted nor blamed.
   std::uint64_t tail_entries() const { return tail_entries_; }
@@ -72,6 +87,7 @@ class AttestedImaLog {
   std::uint64_t first_entry_ = 0;
   LogCheckpoint next_;
   std::uint64_t tail_entries_ = 0;
+  LogCounts counts_;
 };
 
 // Extends PCRs with the entries of `log`, from `from` on, and keeps the prefix that ends on the

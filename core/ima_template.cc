@@ -54,6 +54,20 @@ ImaField field_of(std::string_view name) {
   return row == std::end(kFields) ? ImaField::kUnknown : row->field;
 }
 
+bool says_algorithm(ImaField field) {
+  return field == ImaField::kDNg || field == ImaField::kDNgV2;
+}
+
+void find_meaning(ImaLayout& layout) {
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    const ImaField field = layout.fields[i].field;
+    const bool better = !layout.digest || !says_algorithm(layout.fields[*layout.digest].field);
+    if (says_algorithm(field) && better) layout.digest = i;
+    if (field == ImaField::kD && !layout.digest) layout.digest = i;
+    if (field == ImaField::kN || field == ImaField::kNNg) layout.name = i;
+  }
+}
+
 // The fields between the bars of `format`; nothing when there are too many.
 std::optional<ImaLayout> layout_of(std::string_view format) {
   ImaLayout out;
@@ -61,7 +75,10 @@ std::optional<ImaLayout> layout_of(std::string_view format) {
     const std::size_t bar = format.find('|');
     const std::string_view name = format.substr(0, bar);
     out.fields[out.count++] = {field_of(name), name};
-    if (bar == std::string_view::npos) return out;
+    if (bar == std::string_view::npos) {
+      find_meaning(out);
+      return out;
+    }
     format.remove_prefix(bar + 1);
   }
   return std::nullopt;

@@ -48,6 +48,9 @@ struct ImaFieldId {
 struct ImaLayout {
   std::array<ImaFieldId, kMaxImaFields> fields;
   std::size_t count = 0;
+  // Where the file's digest is: the first field that says its algorithm, else the first `d`.
+  std::optional<std::size_t> digest;
+  std::optional<std::size_t> name;  // the last field that is one
 };
 
 // How a name resolves when an entry of it has so many fields.

@@ -150,9 +150,9 @@ TEST_CASE("Session: a node whose log is what its TPM says is trusted") {
 TEST_CASE("Session: a large log comes in chunks, whole") {
   Node node;
   for (int i = 0; i < 4; ++i) {
+    const Bytes key(200'000, static_cast<std::uint8_t>(i));
     node.kernel.record(kImaPcr, "ima-buf",
-                       {testing::d_ng(testing::digest_of("key")), testing::n_ng(".ima"),
-                        Bytes(200'000, static_cast<std::uint8_t>(i))});
+                       {testing::d_ng(hash(HashAlg::kSha256, key)), testing::n_ng(".ima"), key});
   }
   node.log_it();
   std::promise<Appraisal> judged;

@@ -60,7 +60,7 @@ TEST_CASE("attest: golden files and a right boot_aggregate leave nothing to comp
   CHECK(got.log->entries == 2);
   CHECK(got.log->proven == 2);
   CHECK(got.log->boot_aggregate_ok == true);
-  CHECK(got.log->templates == std::map<std::string, std::uint64_t>{{"ima-ng", 2}});
+  CHECK(got.log->templates == decltype(LogFacts::templates){{"ima-ng", 2}});
   CHECK(got.next->entries == 2);
 }
 

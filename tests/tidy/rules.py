@@ -138,6 +138,7 @@ CATCHERS = {
     "agent/options.cc": "CLI11",
     "cli/main.cc": "CLI11",
     "golden/yaml_reader.cc": "yaml-cpp",
+    "tests/bench/main.cc": "CLI11",
     "verifier/options.cc": "CLI11",
     "verifier/sinks/webhook.cc": "cpp-httplib",
 }
