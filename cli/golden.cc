@@ -125,6 +125,8 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
   CLI::App* verb = noun.add_subcommand("build", "make a set file");
   CLI::App* source = verb->add_option_group("source", "what the set is made from");
   source->add_option("--rootfs", rootfs_, "directory tree: every regular file in it");
+  source->add_option("--oci", oci_, "image as an OCI layout: directory or tar");
+  source->add_option("--docker-archive", docker_archive_, "image as `docker save` writes it");
   CLI::Option* ima_log = source->add_option(
       "--ima-log", ima_log_, "binary_runtime_measurements of a machine that is known to be good");
   source
@@ -139,10 +141,14 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"sha1", "sha256", "sha384", "sha512"}))
       ->excludes(ima_log);
+  CLI::App* which = verb->add_option_group("which", "one of a source's several images");
+  which->add_option("--ref", ref_, "the image's name or tag in its source");
+  which->add_option("--platform", platform_, "the image's platform: linux/amd64, linux/arm/v7, …");
   add_json_flag(*verb, format_);
   add_examples(*verb,
                "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
                "  assay golden build --rootfs /mnt --hash sha256,sha1 --name x -o x.json\n"
+               "  assay golden build --oci layout --ref v1 --name shop/web -o web.json\n"
                "  assay golden build --name learned -o learned.json \\\n"
                "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements\n"
                "  assay golden build --key ima.pem --key evm.der --name keys -o keys.json");
@@ -179,10 +185,21 @@ void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
   verb->callback([this, &chosen] { chosen = [this] { return show(); }; });
 }
 
+Result<BuiltSet> GoldenCommands::build_set() const {
+  if (!keys_.empty()) return build_set_from_keys(name_, keys_, hashes_);
+  if (!ima_log_.empty()) return build_set_from_log(name_, ima_log_);
+  if (!rootfs_.empty()) return build_set_from_tree(name_, rootfs_, hashes_);
+  const ImageForm form = oci_.empty() ? ImageForm::kDockerArchive : ImageForm::kOciLayout;
+  return build_set_from_image(name_,
+                              {.path = oci_.empty() ? docker_archive_ : oci_,
+                               .form = form,
+                               .ref = ref_,
+                               .platform = platform_},
+                              hashes_);
+}
+
 Exit GoldenCommands::build() const {
-  const Result<BuiltSet> built = !keys_.empty()    ? build_set_from_keys(name_, keys_, hashes_)
-                                 : rootfs_.empty() ? build_set_from_log(name_, ima_log_)
-                                                   : build_set_from_tree(name_, rootfs_, hashes_);
+  const Result<BuiltSet> built = build_set();
   if (!built) return complain(built.error());
   const std::string file = format_golden_set(built->set);
   if (file.size() > kMaxSetFileBytes) {

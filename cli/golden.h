@@ -7,6 +7,7 @@
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/golden_build.h"
 
 namespace assay {
 
@@ -24,6 +25,7 @@ class GoldenCommands {
   void add_list(CLI::App& noun, Action& chosen);
   void add_show(CLI::App& noun, Action& chosen);
 
+  Result<BuiltSet> build_set() const;
   Exit build() const;
   Exit push() const;
   Exit list() const;
@@ -33,6 +35,10 @@ class GoldenCommands {
   Format format_ = Format::kTable;
   std::string rootfs_;
   std::string ima_log_;
+  std::string oci_;
+  std::string docker_archive_;
+  std::string ref_;
+  std::string platform_;
   std::vector<std::string> keys_;
   std::string name_;
   std::string set_file_;

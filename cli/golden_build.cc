@@ -65,6 +65,24 @@ Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string&
   return out;
 }
 
+Result<BuiltSet> build_set_from_image(const std::string& name, ImageOptions options,
+                                      const std::vector<std::string>& hashes) {
+  ProgressBar bar("reading layers");
+  options.algorithms = algorithms(hashes);
+  options.threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
+  options.on_progress = [&bar](const BuildProgress& p) {
+    // How much a `docker save` archive holds is known only at its end.
+    if (p.bytes_total > 0) bar.show(p.bytes_done, p.bytes_total);
+  };
+  ASSAY_TRY(ImageFiles image, build_from_image(options));
+  const bool oci = options.form == ImageForm::kOciLayout;
+  return BuiltSet{.set = {.name = name,
+                          .source = oci ? "oci" : "docker-archive",
+                          .files = std::move(image.files)},
+                  .left_out = {{"sockets_pipes_devices", image.special}},
+                  .left_out_paths = {}};
+}
+
 Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path) {
   ASSAY_TRY(Spool spool, read_large_file(path, {.max_bytes = kMaxImaLogBytes,
                                                 .too_large = FaultId::kImaTooLarge}));

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "golden/image/image.h"
 #include "golden/set_file.h"
 
 namespace assay {
@@ -22,6 +23,11 @@ struct BuiltSet {
 // progress on a terminal.
 Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string& dir,
                                      const std::vector<std::string>& hashes);
+
+// Of every regular file that a container of an image sees. `options` say which image; algorithms,
+// threads and progress are as above.
+Result<BuiltSet> build_set_from_image(const std::string& name, ImageOptions options,
+                                      const std::vector<std::string>& hashes);
 
 // Of everything that an IMA log has measured.
 Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& path);

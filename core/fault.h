@@ -199,6 +199,20 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kGoldenConflict, "golden.conflict", kOperation, kCritical,                                    \
     "another golden set has this name and different content")                                     \
   X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
+  X(kImageMalformed, "image.malformed", kOperation, kCritical,                                    \
+    "an image, or a part of it, is not what the format asks for")                                 \
+  X(kImageUnsupported, "image.unsupported", kOperation, kCritical,                                \
+    "an image has a media type, digest algorithm or version that is not known")                   \
+  X(kImageAmbiguous, "image.ambiguous", kOperation, kCritical,                                    \
+    "no image, or more than one, is what was asked for")                                          \
+  X(kImageDigestMismatch, "image.digest_mismatch", kOperation, kCritical,                         \
+    "a part of an image does not have the digest or size that refers to it")                      \
+  X(kImageTruncated, "image.truncated", kOperation, kCritical,                                    \
+    "a part of an image is shorter than what refers to it says")                                  \
+  X(kImagePathEscape, "image.path_escape", kOperation, kCritical,                                 \
+    "a path in an image leads out of it")                                                         \
+  X(kImageTooLarge, "image.too_large", kOperation, kCritical,                                     \
+    "an image is over a limit, or decompresses to far more than it is")                           \
   X(kFileUnreadable, "file.unreadable", kOperation, kCritical, "a file cannot be read")           \
   X(kFileUnwritable, "file.unwritable", kOperation, kCritical, "a file cannot be written")        \
   X(kStoreFailed, "store.failed", kOperation, kCritical, "the database refused an operation")     \

@@ -6,14 +6,14 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   libssl-dev libtss2-dev libsqlite3-dev libcpp-httplib-dev prometheus-cpp-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libyaml-cpp-dev libexpected-dev
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libyaml-cpp-dev libexpected-dev libarchive-dev
   # Not named by our own code, but by the CMake files of gRPC and prometheus-cpp.
   libabsl-dev libc-ares-dev libre2-dev zlib1g-dev
   doctest-dev python3
 )
 test_packages=(
   swtpm swtpm-tools libtss2-tcti-swtpm0 openssl sqlite3 prometheus ima-evm-utils
-  clang libclang-rt-14-dev
+  clang libclang-rt-14-dev umoci zstd
 )
 
 install_missing() {

@@ -1,0 +1,106 @@
+#include "golden/image/image.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "core/text.h"
+#include "golden/image/manifest.h"
+
+namespace assay {
+namespace {
+
+using Table = std::vector<LayerEntry>;
+
+// Threads that take layers from one list until it is done or one of them has failed.
+class LayerRun {
+ public:
+  LayerRun(const BlobStore& blobs, const ImageOptions& options, std::vector<ImageLayer> layers)
+      : blobs_(blobs), options_(options), layers_(std::move(layers)), tables_(layers_.size()) {
+    for (const ImageLayer& layer : layers_) progress_.bytes_total += layer.bytes.value_or(0);
+  }
+
+  Result<std::vector<Table>> run() && {
+    {
+      std::vector<std::jthread> others;
+      for (unsigned i = 1; i < options_.threads; ++i) others.emplace_back([this] { work(); });
+      work();
+    }
+    if (fault_) return tl::unexpected<Fault>(*std::move(fault_));
+    return std::move(tables_);
+  }
+
+ private:
+  void work() {
+    for (std::size_t i = next_++; i < layers_.size() && !failed_; i = next_++) {
+      auto table = read(layers_[i]);
+      const std::scoped_lock lock(mutex_);
+      if (table) {
+        tables_[i] = *std::move(table);
+      } else if (failed_ = true; !fault_) {
+        fault_ = std::move(table).error();
+      }
+    }
+  }
+
+  Result<Table> read(const ImageLayer& layer) {
+    ASSAY_TRY(const std::unique_ptr<ByteSource> source, blobs_.open(layer.path));
+    return read_layer(*source, {.blob = layer.blob,
+                                .blob_bytes = layer.bytes,
+                                .diff_id = layer.diff_id,
+                                .algorithms = options_.algorithms,
+                                .limits = options_.limits,
+                                .on_bytes = [this](std::uint64_t bytes) { count(bytes); }});
+  }
+
+  void count(std::uint64_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    progress_.bytes_done += bytes;
+    if (options_.on_progress) options_.on_progress(progress_);
+  }
+
+  const BlobStore& blobs_;
+  const ImageOptions& options_;
+  const std::vector<ImageLayer> layers_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> failed_ = false;
+
+  std::mutex mutex_;  // guards all below
+  BuildProgress progress_;
+  std::vector<Table> tables_;
+  std::optional<Fault> fault_;
+};
+
+}  // namespace
+
+Result<ImageFiles> build_from_image(const ImageOptions& options) {
+  ASSAY_CHECK(!options.algorithms.empty() && options.threads > 0);
+  ASSAY_TRY(const std::unique_ptr<BlobStore> blobs, open_blobs(options.path));
+  const ImageChoice choice{.ref = options.ref, .platform = options.platform};
+  ASSAY_TRY(ImageManifest image, options.form == ImageForm::kOciLayout
+                                     ? read_oci_layout(*blobs, choice)
+                                     : read_docker_archive(*blobs, choice));
+  ImageFiles out{.files = {},
+                 .names = std::move(image.names),
+                 .digests = std::move(image.digests),
+                 .layers = {}};
+  for (const ImageLayer& layer : image.layers) out.layers.push_back(layer.diff_id);
+  ASSAY_TRY(const std::vector<Table> tables,
+            LayerRun(*blobs, options, std::move(image.layers)).run());
+  ImageTree tree;
+  for (const Table& table : tables) ASSAY_OK(tree.apply(table));
+  out.files = tree.files();
+  out.special = tree.special();
+  if (out.files.empty()) {
+    return fail(FaultId::kGoldenMalformed, escape_bytes(options.path) + " holds no regular file");
+  }
+  if (out.files.size() > kMaxSetFiles || std::ranges::any_of(out.files, [](const GoldenFile& f) {
+        return f.path.size() > kMaxSetPathBytes;
+      })) {
+    return fail(FaultId::kImageTooLarge, "too many files, or a path that is too long");
+  }
+  return out;
+}
+
+}  // namespace assay

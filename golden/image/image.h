@@ -1,0 +1,53 @@
+// Golden sets from images: OCI image layouts, and what `docker save` writes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "golden/image/layer.h"
+#include "golden/rootfs.h"
+
+namespace assay {
+
+enum class ImageForm : std::uint8_t { kOciLayout, kDockerArchive };
+
+struct ImageOptions {
+  std::string path;  // a directory, or a tar archive that may be compressed
+  ImageForm form = ImageForm::kOciLayout;
+  std::string ref;       // a name or tag that the source gives the image; "": there is only one
+  std::string platform;  // "linux/arm64" or "linux/arm/v7"; "": there is only one
+  std::vector<HashAlg> algorithms = {HashAlg::kSha256};  // at least one, each once
+  unsigned threads = 2;                                  // at least one; each reads layers
+  LayerLimits limits = {};
+  // Called as layers are read, from any thread, one call at a time. Counts bytes only.
+  std::function<void(const BuildProgress&)> on_progress = {};
+};
+
+struct ImageFiles {
+  std::vector<GoldenFile> files;   // those a container sees, as a set has them
+  std::uint64_t special = 0;       // left out: devices, pipes and sockets
+  std::vector<std::string> names;  // that the source gives the image
+  std::vector<Digest> digests;     // by which a runtime may report it: index, manifest, config
+  std::vector<Digest> layers;      // diff_ids from the lowest
+};
+
+// Hashes every regular file that a container of the image sees, each layer read once. What an upper
+// layer removes or replaces is not in the answer. Every digest on the way from the index to a file
+// is checked.
+//
+// Fails with
+//   kImageAmbiguous       `ref` and `platform` leave no image, or several; says which there are
+//   kImageUnsupported     a media type, digest algorithm or layout version that is not known
+//   kImageTooLarge        an index, manifest or configuration over 4 MiB, nested over 3 deep; over
+//                         128 layers; over kMaxSetFiles
+//   kImageMalformed       a part that is missing or not what its place asks for
+//   kImageDigestMismatch, kImageTruncated   a part that is not what refers to it says
+//   kFileUnreadable       the source itself
+//   and as read_layer() and ImageTree::apply(); kGoldenMalformed when there is no file.
+//
+// Memory: the tables of the layers' entries.
+Result<ImageFiles> build_from_image(const ImageOptions& options);
+
+}  // namespace assay
