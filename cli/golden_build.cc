@@ -78,7 +78,8 @@ Result<BuiltSet> build_set_from_image(const std::string& name, ImageOptions opti
   const bool oci = options.form == ImageForm::kOciLayout;
   return BuiltSet{.set = {.name = name,
                           .source = oci ? "oci" : "docker-archive",
-                          .files = std::move(image.files)},
+                          .files = std::move(image.files),
+                          .image = std::move(image.image)},
                   .left_out = {{"sockets_pipes_devices", image.special}},
                   .left_out_paths = {}};
 }

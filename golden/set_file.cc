@@ -55,6 +55,32 @@ std::string format_file(const GoldenFile& file) {
   return out;
 }
 
+void append_list(std::string& out, std::string_view name, const std::vector<std::string>& items) {
+  append_quoted(out, name);
+  out += ":[";
+  for (const std::string& item : items) {
+    if (&item != items.data()) out.push_back(',');
+    append_quoted(out, item);
+  }
+  out.push_back(']');
+}
+
+std::vector<std::string> texts(const std::vector<Digest>& digests) {
+  std::vector<std::string> out;
+  for (const Digest& digest : digests) out.push_back(format_digest(digest));
+  return out;
+}
+
+std::string format_image(const GoldenImage& image) {
+  std::string out = "\"image\":{";
+  append_list(out, "names", image.names);
+  out.push_back(',');
+  append_list(out, "digests", texts(image.digests));
+  out.push_back(',');
+  append_list(out, "layers", texts(image.layers));
+  return out + "},";
+}
+
 // SHA-256 over every file's line, each ended by a newline.
 class FilesDigest {
  public:
@@ -96,8 +122,12 @@ enum class Place : std::uint8_t {
   kPredicate,
   kFiles,
   kFile,
+  kImage,
+  kImageNames,
+  kImageDigests,
+  kImageLayers,
 };
-constexpr std::size_t kPlaces = 8;
+constexpr std::size_t kPlaces = 12;
 
 enum class Kind : std::uint8_t { kText, kNumber, kObject, kArray };
 enum class Need : std::uint8_t { kRequired, kOptional };
@@ -120,6 +150,10 @@ constexpr std::array kMembers = {
     Member{Place::kSubjectDigest, "sha256", Kind::kText},
     Member{Place::kPredicate, "source", Kind::kText},
     Member{Place::kPredicate, "files", Kind::kArray, Need::kRequired, Place::kFiles},
+    Member{Place::kPredicate, "image", Kind::kObject, Need::kOptional, Place::kImage},
+    Member{Place::kImage, "names", Kind::kArray, Need::kRequired, Place::kImageNames},
+    Member{Place::kImage, "digests", Kind::kArray, Need::kRequired, Place::kImageDigests},
+    Member{Place::kImage, "layers", Kind::kArray, Need::kRequired, Place::kImageLayers},
     Member{Place::kFile, "path", Kind::kText},
     Member{Place::kFile, "sha1", Kind::kText, Need::kOptional},
     Member{Place::kFile, "sha256", Kind::kText, Need::kOptional},
@@ -151,6 +185,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool string(std::string& value) override {
+    if (place() >= Place::kImageNames) return image_item(value);
     if (!expects(Kind::kText)) return refuse("text out of place");
     const bool ok = place() == Place::kFile ? file_text(value) : statement_text(value);
     return ok ? taken() : refuse("bad \"" + std::string(member_->name) + "\"");
@@ -171,12 +206,13 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
       return enter(Place::kSubject);
     }
     if (place() == Place::kFiles) {
-      if (set_.files.size() == kMaxSetFiles) return refuse_size();
+      if (set_.files.size() == kMaxSetFiles) return refuse_size(kMaxSetFiles, "files");
       file_ = {};
       return enter(Place::kFile);
     }
     if (place() == Place::kOutside) return enter(Place::kStatement);
     if (!expects(Kind::kObject)) return refuse("an object out of place");
+    if (member_->inside == Place::kImage) set_.image.emplace();
     return enter(member_->inside);
   }
 
@@ -242,10 +278,29 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     fault_ = Fault{.id = FaultId::kGoldenMalformed, .detail = where() + std::string(what)};
     return false;
   }
-  bool refuse_size() {
+  bool refuse_size(std::size_t limit, std::string_view what) {
     fault_ = Fault{.id = FaultId::kGoldenTooLarge,
-                   .detail = "over " + std::to_string(kMaxSetFiles) + " files"};
+                   .detail = "over " + std::to_string(limit) + " " + std::string(what)};
     return false;
+  }
+
+  // One of a list's items, which have no names.
+  bool image_item(std::string& value) {
+    const bool name = place() == Place::kImageNames;
+    std::vector<Digest>& list =
+        place() == Place::kImageDigests ? set_.image->digests : set_.image->layers;
+    if ((name ? set_.image->names.size() : list.size()) == kMaxSetImageItems) {
+      return refuse_size(kMaxSetImageItems, "names, digests or layers");
+    }
+    if (name) {
+      if (!valid_set_name(value)) return refuse("bad image name");
+      set_.image->names.push_back(std::move(value));
+      return true;
+    }
+    const auto digest = parse_digest(value);
+    if (!digest || format_digest(*digest) != value) return refuse("bad image digest");
+    list.push_back(*digest);
+    return true;
   }
 
   bool statement_text(std::string& value) {
@@ -348,7 +403,9 @@ std::string format_golden_set(const GoldenSet& set) {
   append_member(out, "predicateType", kPredicateType);
   out += ",\n\"predicate\":{";
   append_member(out, "source", set.source);
-  out += ",\"files\":[" + files + "\n]}}\n";
+  out.push_back(',');
+  if (set.image) out += format_image(*set.image);
+  out += "\"files\":[" + files + "\n]}}\n";
   return out;
 }
 

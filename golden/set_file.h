@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ namespace assay {
 inline constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;
 inline constexpr std::size_t kMaxSetFiles = 2'000'000;
 inline constexpr std::size_t kMaxSetNameBytes = 256;
+inline constexpr std::size_t kMaxSetImageItems = 128;  // names, digests or layers
 inline constexpr std::size_t kMaxSetPathBytes = 4096;  // Linux PATH_MAX
 
 struct GoldenFile {
@@ -29,10 +31,19 @@ struct GoldenFile {
   friend auto operator<=>(const GoldenFile&, const GoldenFile&) = default;
 };
 
+// What a set made from an image knows of it.
+struct GoldenImage {
+  std::vector<std::string> names;  // that its source gives it, each as valid_set_name()
+  std::vector<Digest> digests;     // by which a runtime may report it: index, manifest, config
+  std::vector<Digest> layers;      // diff_ids from the lowest
+  friend bool operator==(const GoldenImage&, const GoldenImage&) = default;
+};
+
 struct GoldenSet {
   std::string name;    // 1 to kMaxSetNameBytes of printable ASCII without spaces: "host/debian-12"
   std::string source;  // what it was built from: 1 to 64 of a-z, 0-9 and '-'; "rootfs", "ima-log"
   std::vector<GoldenFile> files;  // ascending, none twice; one path may have several contents
+  std::optional<GoldenImage> image = {};
   friend bool operator==(const GoldenSet&, const GoldenSet&) = default;
 };
 
@@ -48,7 +59,7 @@ void sort_files(std::vector<GoldenFile>& files);
 //          that a later format adds must not be overlooked
 //
 // Fails with
-//   kGoldenTooLarge   over kMaxSetFileBytes or kMaxSetFiles
+//   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles or kMaxSetImageItems
 //   kGoldenMalformed  not JSON; an unknown, missing, repeated or ill-typed member; another statement
 //                     or predicate type; a name, source, path, digest, size or mode that
 //                     format_golden_set() does not write; a file without digests; no file; files

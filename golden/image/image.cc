@@ -81,11 +81,13 @@ Result<ImageFiles> build_from_image(const ImageOptions& options) {
   ASSAY_TRY(ImageManifest image, options.form == ImageForm::kOciLayout
                                      ? read_oci_layout(*blobs, choice)
                                      : read_docker_archive(*blobs, choice));
-  ImageFiles out{.files = {},
-                 .names = std::move(image.names),
-                 .digests = std::move(image.digests),
-                 .layers = {}};
-  for (const ImageLayer& layer : image.layers) out.layers.push_back(layer.diff_id);
+  std::erase_if(image.names, [](const std::string& name) { return !valid_set_name(name); });
+  if (image.names.size() > kMaxSetImageItems) {
+    return fail(FaultId::kImageTooLarge, "over " + std::to_string(kMaxSetImageItems) + " names");
+  }
+  ImageFiles out;
+  out.image = {.names = std::move(image.names), .digests = std::move(image.digests), .layers = {}};
+  for (const ImageLayer& layer : image.layers) out.image.layers.push_back(layer.diff_id);
   ASSAY_TRY(const std::vector<Table> tables,
             LayerRun(*blobs, options, std::move(image.layers)).run());
   ImageTree tree;

@@ -26,11 +26,9 @@ struct ImageOptions {
 };
 
 struct ImageFiles {
-  std::vector<GoldenFile> files;   // those a container sees, as a set has them
-  std::uint64_t special = 0;       // left out: devices, pipes and sockets
-  std::vector<std::string> names;  // that the source gives the image
-  std::vector<Digest> digests;     // by which a runtime may report it: index, manifest, config
-  std::vector<Digest> layers;      // diff_ids from the lowest
+  std::vector<GoldenFile> files;  // those a container sees, as a set has them
+  std::uint64_t special = 0;      // left out: devices, pipes and sockets
+  GoldenImage image;              // without names that are none for a set
 };
 
 // Hashes every regular file that a container of the image sees, each layer read once. What an upper

@@ -276,3 +276,41 @@ TEST_CASE("sort_files: orders by bytes, then digests, and leaves each file once"
   CHECK(files[0].path == "/a");
   CHECK(files[1].path == "/\xff");
 }
+
+TEST_CASE("parse_golden_set: what a set knows of its image comes back") {
+  const Digest digest = Digest::filled(HashAlg::kSha256, 7);
+  GoldenSet set{.name = "x",
+                .source = "oci",
+                .files = {{.path = "/a", .digests = {digest}}},
+                .image = GoldenImage{.names = {"shop/web:1", "shop/web:latest"},
+                                     .digests = {digest, Digest::filled(HashAlg::kSha512, 1)},
+                                     .layers = {digest}}};
+  CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+  set.image = GoldenImage{.names = {}, .digests = {}, .layers = {}};
+  CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+}
+
+TEST_CASE("parse_golden_set: bad facts of an image are refused") {
+  const auto refusal = [](const std::string& image) {
+    std::string text =
+        format_golden_set({.name = "x",
+                           .source = "oci",
+                           .files = {{.path = "/a", .digests = {Digest::zero(HashAlg::kSha256)}}}});
+    text.insert(text.find("\"files\""), "\"image\":" + image + ",");
+    const auto got = parse_golden_set(as_bytes(text));
+    REQUIRE_FALSE(got);
+    return got.error().id;
+  };
+  CHECK(refusal("{}") == FaultId::kGoldenMalformed);
+  CHECK(refusal("[]") == FaultId::kGoldenMalformed);
+  CHECK(refusal(R"({"names":["a b"],"digests":[],"layers":[]})") == FaultId::kGoldenMalformed);
+  CHECK(refusal(R"({"names":[7],"digests":[],"layers":[]})") == FaultId::kGoldenMalformed);
+  CHECK(refusal(R"({"names":[[]],"digests":[],"layers":[]})") == FaultId::kGoldenMalformed);
+  CHECK(refusal(R"({"names":[],"digests":["md5:00"],"layers":[]})") == FaultId::kGoldenMalformed);
+  CHECK(refusal(R"({"names":[],"digests":[],"layers":["sha256:00"]})") ==
+        FaultId::kGoldenMalformed);
+  std::string many = "\"a\"";
+  for (std::size_t i = 0; i < kMaxSetImageItems; ++i) many += ",\"a\"";
+  CHECK(refusal("{\"names\":[" + many + "],\"digests\":[],\"layers\":[]}") ==
+        FaultId::kGoldenTooLarge);
+}

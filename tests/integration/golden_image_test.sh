@@ -134,6 +134,16 @@ same_as_umoci amd64 --docker-archive layout.tar
 index "$amd64" "$arm64"
 same_as_umoci amd64 --oci layout --ref amd64
 same_as_umoci arm64 --oci layout --platform linux/arm64
+
+# The set says what the image is called and made of.
+python3 - set.json layout/index.json <<'PY'
+import json, sys
+image = json.load(open(sys.argv[1]))["predicate"]["image"]
+arm64 = json.load(open(sys.argv[2]))["manifests"][1]
+assert image["names"] == ["arm64"], image
+assert image["digests"][0] == arm64["digest"] and len(image["digests"]) == 2, image
+assert len(image["layers"]) == 4, image
+PY
 refused "several images" --oci layout
 refused "no such image" --oci layout --ref none
 
