@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test, in one go, on a fresh Debian 12: installs what is missing (as root, or with sudo),
 # builds, and runs unit, integration and VM tests, then the unit tests under sanitizers, and each
-# fuzz target for some seconds.
+# fuzz target over its corpus and for half a minute.
 #
 #   tests/run.sh                   everything
 #   ASSAY_TEST_VM=0 tests/run.sh   without the virtual machine, where QEMU cannot be had
@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source deploy/packages.sh
 # shellcheck source=deploy/guest/packages.sh
 source deploy/guest/packages.sh
-readonly fuzz_seconds=10
+readonly fuzz_seconds=30
 
 step() { printf '\n== %s (%d min %d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
@@ -26,15 +26,28 @@ build_and_test() {
   ctest --preset "$preset" "$@"
 }
 
+# Runs TARGET's seeds and what it has found before, then fuzzes it. One line says how it went; the
+# rest only when it went wrong.
+fuzz_one() {
+  local target=$1 log=$1.log
+  if ! tests/fuzz/run.sh "$target" --replay >"$log" 2>&1 ||
+    ! tests/fuzz/run.sh "$target" "$fuzz_seconds" >>"$log" 2>&1; then
+    cat "$log"
+    return 1
+  fi
+  printf '%s: %d executions\n' "$(basename "$target")" \
+    "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)"
+}
+
+# Under AddressSanitizer and UndefinedBehaviorSanitizer, as the preset says.
 fuzz() {
-  local target
   step "fuzz: build"
   cmake --preset fuzz >/dev/null
   cmake --build --preset fuzz
-  for target in build/fuzz/bin/*_fuzz; do
-    step "fuzz: $(basename "$target")"
-    tests/fuzz/run.sh "$target" "$fuzz_seconds"
-  done
+  step "fuzz: $fuzz_seconds s each, two at a time"
+  export -f fuzz_one
+  export fuzz_seconds
+  printf '%s\0' build/fuzz/bin/*_fuzz | xargs -0 -n 1 -P 2 bash -c 'fuzz_one "$1"' fuzz
 }
 
 step "packages"
