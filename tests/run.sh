@@ -47,6 +47,7 @@ fuzz() {
   step "fuzz: $fuzz_seconds s each, two at a time"
   export -f fuzz_one
   export fuzz_seconds
+  # shellcheck disable=SC2016
   printf '%s\0' build/fuzz/bin/*_fuzz | xargs -0 -n 1 -P 2 bash -c 'fuzz_one "$1"' fuzz
 }
 
