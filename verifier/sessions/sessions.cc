@@ -120,9 +120,10 @@ std::vector<Sessions::Waiter> Sessions::end_late(State& state, Instant now) {
     if (session.pending && now - session.pending->sent_at > settings_.answer_timeout) {
       const Fault fault{.id = FaultId::kEvidenceNone, .detail = "no answer to a challenge"};
       session.pending.reset();
-      session.link->close(fault);
+      // Counted first: who hears of the end may look at the numbers.
       session.stage == Stage::kReady ? world_.attempts.unanswered(fault)
                                      : world_.attempts.rejected(fault);
+      session.link->close(fault);
     }
   }
   std::vector<Waiter> late;
