@@ -11,6 +11,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr unsigned kMaxNesting = 3;
+constexpr std::size_t kMaxDescriptors = 1024;  // in all indexes together
 
 tl::unexpected<Fault> malformed(const std::string& what) {
   return fail(FaultId::kImageMalformed, what);
@@ -137,6 +138,10 @@ class Indexes {
     if (depth > kMaxNesting) return fail(FaultId::kImageTooLarge, "indexes nested too deep");
     ASSAY_TRY(const Json manifests, list_of(index, "manifests"));
     for (const Json& json : manifests) {
+      if (++descriptors_ > kMaxDescriptors) {
+        return fail(FaultId::kImageTooLarge,
+                    "indexes of over " + std::to_string(kMaxDescriptors) + " manifests");
+      }
       ASSAY_TRY(Descriptor part, descriptor_of(json));
       const Json annotations = json.value("annotations", Json::object());
       // What builders attach to an image is not one.
@@ -188,6 +193,7 @@ class Indexes {
 
   const BlobStore& blobs_;
   const ImageChoice& choice_;
+  std::size_t descriptors_ = 0;
   std::vector<Found> found_;
   std::vector<std::string> seen_;
 };
