@@ -129,6 +129,27 @@ TEST_CASE("Sessions: a log shorter than the checkpoint, whole as it may be, is t
   CHECK(agent.link.outcomes().back().first_fault == "ima.log_truncated");
 }
 
+TEST_CASE("Sessions: who is asked for the whole log and hangs up leaves a reason, and goes stale") {
+  World world;
+  EnrolledNode node(world);
+  {
+    Agent agent(world, node);
+    REQUIRE(agent.hello().has_value());
+    agent.answer();
+    node.run("/bin/good", "good");
+    world.clock.advance(30s);
+    world.sessions.tick();
+    agent.answer_out_of_place(Bytes{});
+    CHECK(agent.link.challenges().back().challenge.max_boot_log_bytes > 0);
+  }
+  CHECK(state_of(world, "n1") == "trusted");
+  CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kImaLogTruncated);
+  world.clock.advance(91s);
+  world.sessions.tick();
+  CHECK(state_of(world, "n1") == "stale");
+  CHECK(world.ledger.node("n1")->last_rejection->id == FaultId::kImaLogTruncated);
+}
+
 TEST_CASE("Sessions: a log whose older records were removed is followed, then from where it is") {
   World world;
   EnrolledNode node(world);

@@ -58,7 +58,8 @@ void Sessions::ask(State& state, Session& session, Purpose purpose, Instant now)
   const bool proof = purpose == Purpose::kProof;
   if (session.from_start || !basis.from.running.contains({*bank, kImaPcr})) basis.from = {};
   const bool whole = session.whole_log && basis.from.entries > 0;
-  const bool boot = basis.boot_due || session.boot_again || basis.from.entries == 0;
+  // The whole log may hold a further kernel's boot_aggregate: with the boot, one answer tells it all.
+  const bool boot = basis.boot_due || session.boot_again || basis.from.entries == 0 || whole;
   const Challenge challenge{
       .nonce = fresh_nonce(),
       .selection = !proof && boot ? boot_selection(*bank, session.banks) : default_selection(*bank),
@@ -174,8 +175,9 @@ Status Sessions::on_hint(StreamId stream) {
 }
 
 // Records may have been removed from the log since it was proven last: that what comes behind the
-// checkpoint leads nowhere is tampering only when the rest of what the node has does not either. No
-// more is asked than once for each answer.
+// checkpoint leads nowhere is tampering only when the rest of what the node has does not either. Until
+// then it is an answer that proves nothing: kept as the reason should no other come. No more is asked
+// than once for each answer.
 bool Sessions::wants_whole_log(const Pending& pending, const Appraisal& appraisal) {
   static constexpr FaultId kOfTheLog[] = {
       FaultId::kImaTooLarge,     FaultId::kImaMalformed,   FaultId::kImaTemplateDigestMismatch,
@@ -215,7 +217,11 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .violations = node_class.violations,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
               .boot_pcrs = pending.basis.boot_pcrs});
-  if (appraisal.ask_again() || wants_whole_log(pending, appraisal)) {
+  if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);
+  if (wants_whole_log(pending, appraisal)) {
+    const Fault& fault = appraisal.faults.listed()[0];
+    world_.attempts.rejected(fault);
+    (void)reject(pending.basis.node, fault);
     return finish(stream, pending, appraisal, std::nullopt);
   }
   world_.attempts.judged(appraisal, world_.clock.monotonic() - started);
