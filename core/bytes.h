@@ -69,6 +69,10 @@ class ByteReader {
     return static_cast<std::uint32_t>(b[0]) | static_cast<std::uint32_t>(b[1]) << 8 |
            static_cast<std::uint32_t>(b[2]) << 16 | static_cast<std::uint32_t>(b[3]) << 24;
   }
+  std::uint16_t u16(ByteOrder order) {
+    const std::uint16_t value = u16_le();
+    return order == ByteOrder::kLittle ? value : __builtin_bswap16(value);
+  }
   std::uint32_t u32(ByteOrder order) {
     const std::uint32_t value = u32_le();
     return order == ByteOrder::kLittle ? value : __builtin_bswap32(value);

@@ -238,6 +238,7 @@ Status ImaLogReader::read(ImaEntry& entry) {
   entry.file_digest.reset();
   entry.name = {};
   entry.index = next_index_;
+  entry.order = form_.order;
   const std::uint32_t pcr = reader_.u32(form_.order);
   entry.header_digest = reader_.take(hash_size(form_.digests));
   const std::uint32_t name_size = reader_.u32(form_.order);

@@ -54,7 +54,8 @@ enum class FileDigestState : std::uint8_t {
 
 // One record. All views borrow from the log that was parsed.
 struct ImaEntry {
-  std::uint64_t index = 0;  // from 0, the first entry of the boot
+  std::uint64_t index = 0;               // from 0, the first entry of the boot
+  ByteOrder order = ByteOrder::kLittle;  // of numbers in the fields
   PcrIndex pcr = kImaPcr;
   std::string_view template_name;  // as recorded; the format string of an unnamed template
   ByteView header_digest;  // of the template data, as the log's form says; zero: a violation

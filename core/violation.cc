@@ -28,7 +28,7 @@ bool has_execute_bit(const ImaEntry& entry) {
   const auto mode = entry.find(ImaField::kImode);
   if (!mode) return false;
   ByteReader reader(*mode);
-  return (reader.u16_le() & kExecuteBits) != 0;
+  return (reader.u16(entry.order) & kExecuteBits) != 0;
 }
 
 }  // namespace

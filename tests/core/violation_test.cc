@@ -67,7 +67,15 @@ TEST_CASE("violation_class: an execute bit in the template makes an executable o
   CHECK(violation_class(with_mode("/data/x", plain)) == ViolationClass::kExecutable);
 }
 
-TEST_CASE("judge_violation: alarms on executables and warns of data, unless the policy says so") {
+TEST_CASE("violation_class: the mode is read in the log's byte order") {
+  const Bytes mode = {0x00, 0x40};  // 0100 in a big-endian log, 040000 in a little-endian one
+  ImaEntry entry = with_mode("/var/log/x", mode);
+  CHECK(violation_class(entry) == ViolationClass::kOther);
+  entry.order = ByteOrder::kBig;
+  CHECK(violation_class(entry) == ViolationClass::kExecutable);
+}
+
+TEST_CASE("judge_violation: alarms on executables and data, and warns where the policy says so") {
   const Fault executable = judge_violation(violation_of("/bin/sh"), {});
   CHECK(executable.id == FaultId::kImaViolation);
   CHECK(severity_of(executable) == Severity::kCritical);
@@ -77,13 +85,14 @@ TEST_CASE("judge_violation: alarms on executables and warns of data, unless the 
 
   const Fault other = judge_violation(violation_of("/var/log/x"), {});
   CHECK(other.id == FaultId::kImaViolation);
-  CHECK(severity_of(other) == Severity::kWarning);
+  CHECK(severity_of(other) == Severity::kCritical);
   CHECK(other.detail == "the name is not authenticated; judged as data by it");
 
-  const ViolationRules all_fail{.others = Enforcement::kFail};
-  CHECK(severity_of(judge_violation(violation_of("/var/log/x"), all_fail)) == Severity::kCritical);
-  const ViolationRules all_warn{.executables = Enforcement::kWarn};
-  CHECK(severity_of(judge_violation(violation_of("/bin/sh"), all_warn)) == Severity::kWarning);
+  const ViolationRules data_warns{.others = Enforcement::kWarn};
+  CHECK(severity_of(judge_violation(violation_of("/var/log/x"), data_warns)) == Severity::kWarning);
+  CHECK(severity_of(judge_violation(violation_of("/bin/sh"), data_warns)) == Severity::kCritical);
+  const ViolationRules code_warns{.executables = Enforcement::kWarn};
+  CHECK(severity_of(judge_violation(violation_of("/bin/sh"), code_warns)) == Severity::kWarning);
 }
 
 TEST_CASE("judge_violation: real violations of unknown files are alarms") {

@@ -33,7 +33,7 @@ TEST_CASE("parse_policy: what is left out has its safe default") {
     CHECK(policy->admission.otherwise == AdmissionPolicy::Otherwise::kPending);
     CHECK_FALSE(policy->class_of("any").boot.judges());
     CHECK(policy->class_of("any").violations.executables == Enforcement::kFail);
-    CHECK(policy->class_of("any").violations.others == Enforcement::kWarn);
+    CHECK(policy->class_of("any").violations.others == Enforcement::kFail);
   }
   CHECK(parse_policy("allow_sha1: true\n")->allow_sha1);
 }
@@ -74,8 +74,8 @@ TEST_CASE("parse_policy: violations have one rule, or one for each class of file
   const Row rows[] = {
       {"fail", Enforcement::kFail, Enforcement::kFail},
       {"warn", Enforcement::kWarn, Enforcement::kWarn},
-      {"{others: fail}", Enforcement::kFail, Enforcement::kFail},
-      {"{executables: warn}", Enforcement::kWarn, Enforcement::kWarn},
+      {"{others: warn}", Enforcement::kFail, Enforcement::kWarn},
+      {"{executables: warn}", Enforcement::kWarn, Enforcement::kFail},
       {"{executables: fail, others: warn}", Enforcement::kFail, Enforcement::kWarn},
   };
   for (const Row& row : rows) {
