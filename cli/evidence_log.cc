@@ -1,86 +1,32 @@
 #include "cli/evidence_log.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/fault_row.h"
+#include "cli/files.h"
 #include "core/buffer/measured_buffer.h"
 #include "core/text.h"
-#include "golden/posix.h"
 
 namespace assay {
 namespace {
 
-// A record is at most 1 MiB and its header: with so much in the window, or all of the file, a record
-// that does not parse is not merely cut by the window's end.
-constexpr std::size_t kRecordBytes = std::size_t{2} << 20;
-constexpr std::size_t kWindowBytes = 2 * kRecordBytes;
+constexpr std::size_t kMaxLogBytes = std::size_t{1} << 30;
 constexpr std::size_t kMaxValueBytes = 256;  // of one field, as it is shown
 
-tl::unexpected<Fault> unreadable(const std::string& path) {
-  return fail(FaultId::kFileUnreadable, escape_bytes(path) + ": " + errno_text());
+Result<Spool> read_log(std::string path) {
+  std::error_code missing;
+  if (std::filesystem::is_directory(path, missing)) path += "/ima.log";
+  return read_large_file(path, {.max_bytes = kMaxLogBytes, .too_large = FaultId::kImaTooLarge});
 }
 
-// The part of a file that is being looked at.
-class Window {
- public:
-  Window(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-
-  ByteView bytes() const { return ByteView(buffer_).first(used_); }
-  bool at_end_of_file() const { return ended_; }
-
-  Status fill() {
-    while (!ended_ && used_ < buffer_.size()) {
-      const ssize_t size = ::read(fd_.get(), buffer_.data() + used_, buffer_.size() - used_);
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) return unreadable(path_);
-      ended_ = size == 0;
-      used_ += static_cast<std::size_t>(size);
-    }
-    return {};
+Status print_entries(ByteView log, Format format) {
+  ImaEntry entry;
+  for (ImaLogReader reader(log, guess_ima_log_form(log)); !reader.at_end();) {
+    ASSAY_OK(reader.read(entry));
+    print(format == Format::kJson ? format_entry_json(entry) : format_entry(entry));
   }
-
-  void drop(std::size_t size) {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(size),
-              buffer_.begin() + static_cast<std::ptrdiff_t>(used_), buffer_.begin());
-    used_ -= size;
-  }
-
- private:
-  Fd fd_;
-  std::string path_;
-  Bytes buffer_ = Bytes(kWindowBytes);
-  std::size_t used_ = 0;
-  bool ended_ = false;
-};
-
-Result<Window> open_log(std::string path) {
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) path += "/ima.log";
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.ok()) return unreadable(path);
-  return Window(std::move(fd), std::move(path));
-}
-
-Status print_entries(Window& window, Format format) {
-  std::uint64_t index = 0;
-  ASSAY_OK(window.fill());
-  const ImaLogForm form = guess_ima_log_form(window.bytes());
-  while (true) {
-    ASSAY_OK(window.fill());
-    if (window.bytes().empty()) return {};
-    ImaLogReader reader(window.bytes(), form, index);
-    while (!reader.at_end() &&
-           (window.at_end_of_file() || window.bytes().size() - reader.offset() >= kRecordBytes)) {
-      ASSAY_TRY(const ImaEntry entry, reader.next());
-      print(format == Format::kJson ? format_entry_json(entry) : format_entry(entry));
-    }
-    index = reader.next_index();
-    window.drop(reader.offset());
-  }
+  return {};
 }
 
 // What an entry says besides its name, or nothing.
@@ -164,14 +110,13 @@ std::string format_entry_json(const ImaEntry& entry) {
 }
 
 Exit print_log(const std::string& path, Format format) {
-  Result<Window> window = open_log(path);
-  if (!window) return complain(window.error());
-  const Status printed = print_entries(*window, format);
-  if (printed) return Exit::kOk;
-  const Fault fault = with_subject(printed.error(), path);
-  return fault_class(fault.id) == FaultClass::kInvalid
-             ? complain(Exit::kInvalid, format_fault(fault))
-             : complain(fault);
+  const Result<Spool> spool = read_log(path);
+  if (!spool) return complain(spool.error());
+  const Result<ByteView> log = spool->view();
+  if (!log) return complain(log.error());
+  const Status printed = print_entries(*log, format);
+  return printed ? Exit::kOk
+                 : complain(Exit::kInvalid, format_fault(with_subject(printed.error(), path)));
 }
 
 }  // namespace assay

@@ -13,9 +13,8 @@ namespace assay {
 std::string format_entry(const ImaEntry& entry);
 std::string format_entry_json(const ImaEntry& entry);
 
-// Prints the entries of `path`, a log or a bundle that has one, as they are read: a log of any size
-// takes a few MiB. Nothing in it is proven. Answers kUsage for a file that cannot be read, and kInvalid,
-// after the entries before it, for a record that cannot be.
+// Prints the entries of `path`, a log or a bundle that has one. Nothing in it is proven. Answers kUsage
+// for a file that cannot be read, and kInvalid, after the entries before it, for a record that cannot be.
 Exit print_log(const std::string& path, Format format);
 
 }  // namespace assay

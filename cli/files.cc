@@ -91,8 +91,9 @@ Result<Bytes> read_file(const std::string& path, const ReadLimits& limits) {
 
 Result<Spool> read_large_file(const std::string& path, const ReadLimits& limits) {
   ASSAY_TRY(const OpenFile file, open_file(path, limits.kind));
-  std::error_code ignored;
-  Spool out(std::filesystem::temp_directory_path(ignored).string());
+  std::error_code missing;
+  const auto folder = std::filesystem::temp_directory_path(missing);
+  Spool out(missing ? "/tmp" : folder.string());
   Bytes buffer(kFirstBufferBytes);
   while (true) {
     ASSAY_TRY(const ByteView part, read_part(file.fd, path, buffer));

@@ -20,7 +20,7 @@ Status write_all(int file, ByteView bytes, const std::string& folder) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected<Fault>(unwritable(folder));
+    if (written <= 0) return tl::unexpected<Fault>(unwritable(folder));
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   return {};
@@ -49,8 +49,9 @@ Spool& Spool::operator=(Spool&& other) noexcept {
 Status Spool::open_file() {
   std::string name = folder_ + "/assay-XXXXXX";
   Fd file(::mkostemp(name.data(), O_CLOEXEC));
-  if (!file.ok()) return tl::unexpected<Fault>(unwritable(folder_));
-  ::unlink(name.c_str());
+  if (!file.ok() || ::unlink(name.c_str()) != 0) {
+    return tl::unexpected<Fault>(unwritable(folder_));
+  }
   ASSAY_OK(write_all(file.get(), memory_, folder_));
   file_ = std::move(file);
   memory_ = {};

@@ -6,7 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
-#include "golden/set_file.h"
+#include "cli/golden_files.h"
 #include "tests/bench/quote_bench.h"
 #include "tests/bench/replay_bench.h"
 
@@ -14,7 +14,6 @@ namespace assay::bench {
 namespace {
 
 constexpr std::size_t kMaxLogBytes = std::size_t{1} << 30;
-constexpr std::size_t kMaxSetBytes = std::size_t{1} << 30;
 
 struct ReplayOptions {
   std::string log;
@@ -23,20 +22,6 @@ struct ReplayOptions {
   std::uint64_t least_entries = 200'000;
   std::uint64_t golden_size = 0;
 };
-
-Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
-  GoldenSnapshot::Builder builder;
-  for (const std::string& path : paths) {
-    ASSAY_TRY(const Bytes text,
-              read_file(path, {.max_bytes = kMaxSetBytes, .too_large = FaultId::kGoldenTooLarge}));
-    ASSAY_TRY(const GoldenSet set, parse_golden_set(text));
-    const auto index = builder.add_set(set.name);
-    for (const GoldenFile& file : set.files) {
-      for (const Digest& digest : file.digests) builder.add(index, digest);
-    }
-  }
-  return std::move(builder).build();
-}
 
 // Every digest of the log, and others that are as good as random.
 GoldenSnapshot golden_of(const BenchLog& log, std::uint64_t size) {
