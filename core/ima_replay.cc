@@ -75,6 +75,18 @@ class Bank {
     return at_quote(kImaPcr);
   }
 
+  // The first PCR that entries have extended since `running`, where it was still zero, and that the
+  // quote has at another value than zero.
+  std::optional<PcrIndex> moved_since(const PcrValues& running) const {
+    for (std::uint32_t i = 0; i < PcrIndex::kCount; ++i) {
+      const PcrIndex index = *PcrIndex::from(i);
+      if (pcrs_[i] && !running.contains({alg_, index}) && *quoted_[i] != Digest::zero(alg_)) {
+        return index;
+      }
+    }
+    return std::nullopt;
+  }
+
   PcrValues running() const {
     PcrValues out;
     for (std::uint32_t i = 0; i < PcrIndex::kCount; ++i) {
@@ -172,6 +184,12 @@ class Replay {
                                                        ", but the PCR has moved on")
                  : fail(FaultId::kImaPcrMismatch, "none of " + std::to_string(entries_seen) +
                                                       " entries leads to the quoted PCR");
+    }
+    // The tail may hold entries of a PCR that nothing before it does. Were the quote ahead of that PCR's
+    // first entry, the log would have led to its value.
+    if (const auto moved = primary_.moved_since(match_->at.running)) {
+      return fail(FaultId::kImaPcrMismatch,
+                  "no entry leads to the quoted PCR " + std::to_string(moved->value()));
     }
     if (match_->disagreeing) {
       return fail(FaultId::kImaPcrMismatch, "the " + std::string(hash_name(*match_->disagreeing)) +
@@ -317,7 +335,6 @@ class ReplayedPart {
     AttestedImaLog out;
     out.form_ = question.rules.form;
     out.proven_ = part.first(end);
-    out.skipped_bytes_ = begin;
     out.first_entry_ = from.entries;
     out.tail_entries_ = from.entries + found.entries - found.match.at.entries;
     out.counts_ = std::move(found.counts);

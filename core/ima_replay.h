@@ -64,9 +64,6 @@ class AttestedImaLog {
   // The proven entries, in log order. They have parsed before, so next() cannot fail on them.
   ImaLogReader entries() const { return ImaLogReader(proven_, form_, first_entry_); }
 
-  // How many bytes of the log are before them: those that an earlier replay has proven.
-  std::size_t skipped_bytes() const { return skipped_bytes_; }
-
   // Where the next replay goes on.
   const LogCheckpoint& next() const { return next_; }
 
@@ -83,7 +80,6 @@ class AttestedImaLog {
 
   ByteView proven_;
   ImaLogForm form_;
-  std::size_t skipped_bytes_ = 0;
   std::uint64_t first_entry_ = 0;
   LogCheckpoint next_;
   std::uint64_t tail_entries_ = 0;
@@ -95,7 +91,8 @@ class AttestedImaLog {
 //
 //   log      untrusted; starts with entry `from.entries`, or as rules.start says; borrowed by the
 //            result
-//   quoted   the proof; the IMA PCR has to match in its primary bank
+//   quoted   the proof; in its primary bank the IMA PCR has to match, and so has each other PCR that
+//            an entry names, unless it is still zero and its first entry is in the tail
 //   from     fresh, or the next() of an earlier replay of the same boot
 //
 // A kernel that lacks a TPM bank's algorithm extends that bank with SHA-1 digests, zero-padded. From

@@ -63,7 +63,7 @@ void find_meaning(ImaLayout& layout) {
     const ImaField field = layout.fields[i].field;
     const bool better = !layout.digest || !says_algorithm(layout.fields[*layout.digest].field);
     if (says_algorithm(field) && better) layout.digest = i;
-    if (field == ImaField::kD && !layout.digest) layout.digest = i;
+    if (field == ImaField::kD && i == 0) layout.digest = i;
     if (field == ImaField::kN || field == ImaField::kNNg) layout.name = i;
   }
 }

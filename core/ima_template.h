@@ -48,7 +48,8 @@ struct ImaFieldId {
 struct ImaLayout {
   std::array<ImaFieldId, kMaxImaFields> fields;
   std::size_t count = 0;
-  // Where the file's digest is: the first field that says its algorithm, else the first `d`.
+  // Where the file's digest is: the first field that says its algorithm, else a `d` that is the first
+  // field of all. A `d` says nothing of itself: behind others, a name could point it at any 20 bytes.
   std::optional<std::size_t> digest;
   std::optional<std::size_t> name;  // the last field that is one
 };

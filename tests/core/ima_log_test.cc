@@ -223,7 +223,6 @@ TEST_CASE("ImaLogReader: a record renamed to point at another digest contradicts
       {"sig|n-ng|d-ng", {real, n_ng("kexec-cmdline"), golden}},
       {"nope|n-ng|d-ng", {real, n_ng("kexec-cmdline"), golden}},
       {"nope|n-ng|d-ngv2", {real, n_ng("x"), joined(as_bytes("ima:"), golden)}},
-      {"nope|n-ng|d", {real, n_ng("x"), sha1}},
       {"d|n-ng|nope", {sha1, n_ng("x"), real}},
   };
   for (const Row& row : rows) {
@@ -243,6 +242,14 @@ TEST_CASE(
   const Bytes sha1(20, 7);
   const Bytes log = one("d|d-ng|n", {sha1, d_ng(digest_of("x")), n_ng("/x")});
   CHECK(ImaLogReader(log).next()->file_digest == digest_of("x"));
+}
+
+TEST_CASE("ImaLogReader: a plain SHA-1 is the digest only where nothing stands before it") {
+  const Bytes sha1(20, 7);
+  const Bytes first = one("d|n", {sha1, n_ng("/x")});
+  CHECK(ImaLogReader(first).next()->digest_state == FileDigestState::kKnown);
+  const Bytes behind = one("sig|n-ng|d", {Bytes(4, 3), n_ng("/x"), sha1});
+  CHECK(ImaLogReader(behind).next()->digest_state == FileDigestState::kNoField);
 }
 
 TEST_CASE("guess_ima_log_form: the form in which the first record parses") {
