@@ -46,6 +46,7 @@ nlohmann::ordered_json to_json(const v1::GoldenSummary& set) {
   out["generation"] = set.generation();
   out["files"] = set.files();
   out["hashes"] = set.hashes();
+  out["signers"] = set.signers();
   out["source"] = set.source();
   out["pushed_at"] = time_or_null(set.pushed_at_ms());
   return out;
@@ -93,6 +94,7 @@ Fields fields_of(const v1::GoldenSummary& set) {
           {"generation", std::to_string(set.generation())},
           {"files", std::to_string(set.files())},
           {"hashes", std::to_string(set.hashes())},
+          {"signers", std::to_string(set.signers())},
           {"source", set.source()},
           {"pushed", format_time(set.pushed_at_ms())}};
 }

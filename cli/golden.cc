@@ -72,10 +72,19 @@ Result<v1::GetGoldenResponse> fetch(const Client& client, const std::string& nam
   }
 }
 
+std::string format_signers(const v1::GetGoldenResponse& got) {
+  Table table({"KEY", "SIGNER"});
+  for (const v1::GoldenSigner& signer : got.signers()) table.add({signer.key(), signer.name()});
+  return table.text();
+}
+
 std::string format_set(const v1::GetGoldenResponse& got) {
   Table table({"DIGEST", "PATH"});
   for (const v1::GoldenFile& file : got.files()) table.add({file.digest(), file.path()});
-  return format_fields(fields_of(got.set())) + '\n' + table.text();
+  std::string out = format_fields(fields_of(got.set()));
+  if (got.files_size() > 0) out += '\n' + table.text();
+  if (got.signers_size() > 0) out += '\n' + format_signers(got);
+  return out;
 }
 
 std::string format_set_json(const v1::GetGoldenResponse& got) {
@@ -85,16 +94,20 @@ std::string format_set_json(const v1::GetGoldenResponse& got) {
   for (const v1::GoldenFile& file : got.files()) {
     out["files"].push_back({{"path", escape_bytes(file.path())}, {"digest", file.digest()}});
   }
+  out["signers"] = Json::array();
+  for (const v1::GoldenSigner& signer : got.signers()) {
+    out["signers"].push_back({{"name", escape_bytes(signer.name())}, {"key", signer.key()}});
+  }
   return format_json(out);
 }
 
 std::string format_list(const v1::ListGoldenResponse& got) {
   if (got.sets().empty()) return "no golden sets\n";
-  Table table({"NAME", "GENERATION", "FILES", "HASHES", "SOURCE", "PUSHED", "DIGEST"});
+  Table table({"NAME", "GENERATION", "FILES", "HASHES", "SIGNERS", "SOURCE", "PUSHED", "DIGEST"});
   for (const v1::GoldenSummary& set : got.sets()) {
     table.add({set.name(), std::to_string(set.generation()), std::to_string(set.files()),
-               std::to_string(set.hashes()), set.source(), format_time(set.pushed_at_ms()),
-               set.digest()});
+               std::to_string(set.hashes()), std::to_string(set.signers()), set.source(),
+               format_time(set.pushed_at_ms()), set.digest()});
   }
   return table.text();
 }
@@ -133,7 +146,11 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
       ->add_option("--key", keys_,
                    "X.509 certificate in PEM or DER that may be on a keyring; may be repeated")
       ->allow_extra_args(false);
-  source->require_option(1);
+  source->require_option(0, 1);
+  verb->add_option("--signer", signers_,
+                   "certificate or public key whose signature makes any file golden; may be "
+                   "repeated, and stand beside a source or alone")
+      ->allow_extra_args(false);
   verb->add_option("--name", name_, "the set's name")->required()->check(set_name());
   verb->add_option("-o,--output", set_file_, "the set file to write")->required();
   verb->add_option("--hash", hashes_, "digests to take, by comma: sha256 (default), sha1, …")
@@ -151,6 +168,7 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
                "  assay golden build --oci layout --ref v1 --name shop/web -o web.json\n"
                "  assay golden build --name learned -o learned.json \\\n"
                "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements\n"
+               "  assay golden build --signer vendor.pem --name signed/vendor -o vendor.json\n"
                "  assay golden build --key ima.pem --key evm.der --name keys -o keys.json");
   verb->callback([this, &chosen] { chosen = [this] { return build(); }; });
 }
@@ -185,10 +203,15 @@ void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
   verb->callback([this, &chosen] { chosen = [this] { return show(); }; });
 }
 
-Result<BuiltSet> GoldenCommands::build_set() const {
+bool GoldenCommands::has_source() const {
+  return !keys_.empty() || !(rootfs_ + ima_log_ + oci_ + docker_archive_).empty();
+}
+
+Result<BuiltSet> GoldenCommands::build_files() const {
   if (!keys_.empty()) return build_set_from_keys(name_, keys_, hashes_);
   if (!ima_log_.empty()) return build_set_from_log(name_, ima_log_);
   if (!rootfs_.empty()) return build_set_from_tree(name_, rootfs_, hashes_);
+  if (!has_source()) return set_of_signers(name_);
   const ImageForm form = oci_.empty() ? ImageForm::kDockerArchive : ImageForm::kOciLayout;
   return build_set_from_image(name_,
                               {.path = oci_.empty() ? docker_archive_ : oci_,
@@ -198,7 +221,16 @@ Result<BuiltSet> GoldenCommands::build_set() const {
                               hashes_);
 }
 
+Result<BuiltSet> GoldenCommands::build_set() const {
+  ASSAY_TRY(BuiltSet built, build_files());
+  ASSAY_OK(add_signers(signers_, built.set));
+  return built;
+}
+
 Exit GoldenCommands::build() const {
+  if (!has_source() && signers_.empty()) {
+    return complain(Exit::kUsage, "give what the set is made from, or a --signer");
+  }
   const Result<BuiltSet> built = build_set();
   if (!built) return complain(built.error());
   const std::string file = format_golden_set(built->set);

@@ -25,6 +25,8 @@ class GoldenCommands {
   void add_list(CLI::App& noun, Action& chosen);
   void add_show(CLI::App& noun, Action& chosen);
 
+  bool has_source() const;
+  Result<BuiltSet> build_files() const;
   Result<BuiltSet> build_set() const;
   Exit build() const;
   Exit push() const;
@@ -40,6 +42,7 @@ class GoldenCommands {
   std::string ref_;
   std::string platform_;
   std::vector<std::string> keys_;
+  std::vector<std::string> signers_;
   std::string name_;
   std::string set_file_;
   std::vector<std::string> hashes_;

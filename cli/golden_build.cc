@@ -1,6 +1,7 @@
 #include "cli/golden_build.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "cli/command.h"
@@ -40,6 +41,17 @@ std::size_t count_hashes(const GoldenSet& set) {
 
 std::string file_digest(std::string_view file) {
   return format_digest(hash(HashAlg::kSha256, as_bytes(file)));
+}
+
+// Whose certificate it is; of a bare key the file's name.
+std::string signer_name(ByteView file, const std::string& path) {
+  const auto der = certificate_der(file);
+  const auto facts = der ? read_certificate(*der) : std::nullopt;
+  std::string name = facts && !facts->subject.empty()
+                         ? facts->subject
+                         : std::filesystem::path(path).filename().string();
+  name.resize(std::min(name.size(), kMaxSetNameBytes));
+  return name;
 }
 
 }  // namespace
@@ -120,6 +132,32 @@ Result<BuiltSet> build_set_from_keys(const std::string& name, const std::vector<
   return out;
 }
 
+BuiltSet set_of_signers(const std::string& name) {
+  return {.set = {.name = name, .source = "signers", .files = {}},
+          .left_out = {},
+          .left_out_paths = {}};
+}
+
+Status add_signers(const std::vector<std::string>& paths, GoldenSet& set) {
+  for (const std::string& path : paths) {
+    ASSAY_TRY(const Bytes file,
+              read_file(path, {.max_bytes = kMaxKeyBytes, .too_large = FaultId::kGoldenTooLarge}));
+    const auto spki = signer_spki(file);
+    if (!spki) {
+      return fail(FaultId::kGoldenMalformed,
+                  escape_bytes(path) + ": neither a certificate nor a public key in PEM or DER");
+    }
+    auto key = parse_file_signer(*spki);
+    if (!key) return tl::unexpected<Fault>(with_subject(key.error(), path));
+    set.signers.push_back({signer_name(file, path), *std::move(key)});
+  }
+  sort_signers(set.signers);
+  if (set.signers.size() > kMaxSetSigners) {
+    return fail(FaultId::kGoldenTooLarge, "over " + std::to_string(kMaxSetSigners) + " signers");
+  }
+  return {};
+}
+
 std::string built_json(const BuiltSet& built, std::string_view file) {
   nlohmann::ordered_json out;
   out["name"] = built.set.name;
@@ -127,6 +165,7 @@ std::string built_json(const BuiltSet& built, std::string_view file) {
   out["source"] = built.set.source;
   out["files"] = built.set.files.size();
   out["hashes"] = count_hashes(built.set);
+  out["signers"] = built.set.signers.size();
   for (const auto& [why, count] : built.left_out) out["left_out"][why] = count;
   out["left_out_paths"] = nlohmann::ordered_json::array();
   for (const std::string& path : built.left_out_paths) {
@@ -140,7 +179,8 @@ std::string built_text(const BuiltSet& built, std::string_view file) {
                                    {"digest", file_digest(file)},
                                    {"source", built.set.source},
                                    {"files", std::to_string(built.set.files.size())},
-                                   {"hashes", std::to_string(count_hashes(built.set))}});
+                                   {"hashes", std::to_string(count_hashes(built.set))},
+                                   {"signers", std::to_string(built.set.signers.size())}});
   for (const auto& [why, count] : built.left_out) {
     if (count > 0) out += "left out: " + std::to_string(count) + " " + why + '\n';
   }

@@ -37,6 +37,14 @@ Result<BuiltSet> build_set_from_log(const std::string& name, const std::string& 
 Result<BuiltSet> build_set_from_keys(const std::string& name, const std::vector<std::string>& paths,
                                      const std::vector<std::string>& hashes);
 
+// Of nothing yet but signers to come.
+BuiltSet set_of_signers(const std::string& name);
+
+// Adds the keys of certificates and public keys in PEM or DER, whose signatures make any file golden.
+// Fails with kGoldenMalformed for what is neither, or for a key that parse_file_signer() refuses, and
+// with kGoldenTooLarge over kMaxSetSigners.
+Status add_signers(const std::vector<std::string>& paths, GoldenSet& set);
+
 // What was built, with the digest of `file`, the set as a file.
 std::string built_json(const BuiltSet& built, std::string_view file);
 std::string built_text(const BuiltSet& built, std::string_view file);

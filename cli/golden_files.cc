@@ -13,6 +13,7 @@ Status add_set(const std::string& path, GoldenSnapshot::Builder& builder) {
   const Result<GoldenSet> set = parse_golden_set(file);
   if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
   const auto index = builder.add_set(set->name);
+  for (const GoldenSigner& signer : set->signers) builder.add_signer(index, signer.key);
   for (const GoldenFile& golden : set->files) {
     for (const Digest& digest : golden.digests) builder.add(index, digest);
   }

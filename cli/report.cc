@@ -11,6 +11,7 @@ namespace assay {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::pair<std::string_view, std::string>>;
 
 std::string_view verdict_name(BundleVerdict verdict) {
   switch (verdict) {
@@ -76,6 +77,19 @@ Json log_json(const Appraisal& appraisal) {
   return out;
 }
 
+Json accepted_json(const AcceptedEntries& accepted) {
+  Json out;
+  out["boot_aggregate"] = accepted.boot_aggregate;
+  out["ima_policy"] = accepted.ima_policy;
+  out["digest"] = accepted.digest;
+  out["signers"] = Json::array();
+  for (const auto& signer : accepted.signers) {
+    out["signers"].push_back(
+        {{"set", signer.set}, {"key", format_digest(signer.key)}, {"entries", signer.entries}});
+  }
+  return out;
+}
+
 // "0-10,14"
 std::string format_ranges(const std::vector<std::uint32_t>& ascending) {
   std::string out;
@@ -107,6 +121,17 @@ std::string log_line(const std::optional<LogFacts>& log) {
                     std::to_string(log->violations) + " violations";
   for (const auto& [name, count] : log->templates) out += "; " + name + " " + std::to_string(count);
   return out;
+}
+
+// By which rule entries were accepted: one line each for keys that signed files.
+void add_accepted(const AcceptedEntries& accepted, Rows& out) {
+  out.emplace_back("accepted", std::to_string(accepted.digest) + " by digest, " +
+                                   std::to_string(accepted.ima_policy) + " as IMA policy, " +
+                                   std::to_string(accepted.boot_aggregate) + " as boot aggregate");
+  for (const auto& signer : accepted.signers) {
+    out.emplace_back("", std::to_string(signer.entries) + " signed by " +
+                             format_digest(signer.key) + " of " + signer.set);
+  }
 }
 
 std::string boot_line(const std::optional<LogFacts>& log) {
@@ -148,6 +173,7 @@ nlohmann::ordered_json report_json(const Appraisal& appraisal) {
   out["verdict"] = verdict_name(bundle_verdict(appraisal));
   out["quote"] = quote_json(appraisal);
   out["log"] = log_json(appraisal);
+  out["accepted"] = appraisal.log ? accepted_json(appraisal.log->accepted) : Json(nullptr);
   out["faults"] = Json::array();
   for (const FaultRow& row : rows_of(appraisal.faults)) out["faults"].push_back(to_json(row));
   out["faults_total"] = appraisal.faults.total();
@@ -155,12 +181,13 @@ nlohmann::ordered_json report_json(const Appraisal& appraisal) {
 }
 
 std::string report_text(const Appraisal& appraisal) {
-  std::string out =
-      format_fields({{"verdict", std::string(verdict_name(bundle_verdict(appraisal)))},
-                     {"quote", quote_line(appraisal)},
-                     {"log", log_line(appraisal.log)},
-                     {"boot", boot_line(appraisal.log)},
-                     {"faults", std::to_string(appraisal.faults.total())}});
+  Rows rows = {{"verdict", std::string(verdict_name(bundle_verdict(appraisal)))},
+               {"quote", quote_line(appraisal)},
+               {"log", log_line(appraisal.log)},
+               {"boot", boot_line(appraisal.log)}};
+  if (appraisal.log) add_accepted(appraisal.log->accepted, rows);
+  rows.emplace_back("faults", std::to_string(appraisal.faults.total()));
+  std::string out = format_fields(rows);
   if (appraisal.faults.empty()) return out;
   return out + '\n' + format_faults(rows_of(appraisal.faults), appraisal.faults.total());
 }

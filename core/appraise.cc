@@ -40,6 +40,44 @@ Fault about_unknown(const ImaEntry& entry) {
                                       : about(FaultId::kImaUnknownDigest, entry);
 }
 
+// Which golden rule accepts an entry, counted.
+class Acceptance {
+ public:
+  explicit Acceptance(const LogExpectation& expected)
+      : golden_(expected.golden), memory_(expected.signatures) {
+    if (golden_ != nullptr) by_signer_.resize(golden_->signers().size());
+  }
+
+  bool by_digest(const ImaEntry& entry) {
+    const bool golden = golden_->contains(*entry.file_digest);
+    by_digest_ += golden ? 1 : 0;
+    return golden;
+  }
+
+  bool by_signer(const ImaEntry& entry) {
+    const auto signer = find_signer(entry, *golden_, memory_);
+    if (signer) ++by_signer_[*signer];
+    return signer.has_value();
+  }
+
+  void report(AcceptedEntries& out) const {
+    out.digest = by_digest_;
+    for (std::size_t i = 0; i < by_signer_.size(); ++i) {
+      const auto& signer = golden_->signers()[i];
+      if (by_signer_[i] == 0) continue;
+      out.signers.push_back({.set = std::string(golden_->set_name(signer.set)),
+                             .key = signer.key.fingerprint(),
+                             .entries = by_signer_[i]});
+    }
+  }
+
+ private:
+  const GoldenSnapshot* golden_;
+  SignatureMemory* memory_;
+  std::uint64_t by_digest_ = 0;
+  std::vector<std::uint64_t> by_signer_;  // by position among golden_->signers()
+};
+
 // Adds a fault of `entry`; a buffer's with its own id, and in words. Reading a certificate is dear: of
 // faults that are not listed only number and severity count, which all kinds of buffers have in common.
 void add_fault(const ImaEntry& entry, Fault fault, FaultList& out) {
@@ -53,13 +91,14 @@ void add_fault(const ImaEntry& entry, Fault fault, FaultList& out) {
 
 // The fault of an entry that is not golden, or nothing. Without golden sets an entry that
 // contradicts itself is still one.
-std::optional<Fault> judge(const ImaEntry& entry, const LogExpectation& expected) {
+std::optional<Fault> judge(const ImaEntry& entry, const LogExpectation& expected,
+                           Acceptance& accepted) {
   if (expected.golden == nullptr && entry.digest_state != FileDigestState::kContradicted) {
     return std::nullopt;
   }
   switch (entry.digest_state) {
     case FileDigestState::kKnown:
-      if (expected.golden->contains(*entry.file_digest)) return std::nullopt;
+      if (accepted.by_digest(entry) || accepted.by_signer(entry)) return std::nullopt;
       return about_unknown(entry);
     case FileDigestState::kUnmeasured:
       return judge_violation(entry, expected.violations);
@@ -127,6 +166,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
                       const LogExpectation& expected) {
   LogAppraisal out;
   out.ima_policy = policy_state(log, expected);
+  Acceptance accepted(expected);
   ImaEntry entry;
   for (ImaLogReader entries = log.entries(); !entries.at_end();) {
     ASSAY_CHECK(entries.read(entry).has_value());
@@ -135,6 +175,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
     }
     if (const auto aggregate_ok = check_boot_aggregate(entry, quoted)) {
       out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
+      out.accepted.boot_aggregate += *aggregate_ok ? 1 : 0;
       if (!*aggregate_ok) {
         out.faults.add(about_aggregate(FaultId::kBootAggregateMismatch, entry));
       }
@@ -145,15 +186,17 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
       continue;
     }
     if (is_policy_load(entry, expected)) {
+      ++out.accepted.ima_policy;
       judge_policy_load(entry, *expected.ima_policy, out);
       continue;
     }
-    if (auto fault = judge(entry, expected)) {
+    if (auto fault = judge(entry, expected, accepted)) {
       out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
       add_fault(entry, *std::move(fault), out.faults);
     }
   }
   miss_policy(log, expected, out);
+  accepted.report(out.accepted);
   return out;
 }
 

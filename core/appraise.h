@@ -10,6 +10,7 @@
 #include "core/golden_set.h"
 #include "core/ima_replay.h"
 #include "core/policy.h"
+#include "core/signature/golden_signature.h"
 
 namespace assay {
 
@@ -36,8 +37,22 @@ class FaultList {
   std::optional<Severity> worst_;
 };
 
+// Why the entries without a fault were accepted: how many by which rule.
+struct AcceptedEntries {
+  struct Signer {
+    std::string set;  // which golden set has the key
+    Digest key;       // its fingerprint: SHA-256 of its SubjectPublicKeyInfo
+    std::uint64_t entries = 0;
+  };
+  std::uint64_t boot_aggregate = 0;
+  std::uint64_t ima_policy = 0;
+  std::uint64_t digest = 0;     // golden by what the file is
+  std::vector<Signer> signers;  // golden by who signed the file: those who did, as in the snapshot
+};
+
 struct LogAppraisal {
   FaultList faults;
+  AcceptedEntries accepted;
   // Whether the boot_aggregate entries equal what the quoted PCRs give; nothing when the log has
   // none in this part, or the quote does not cover the PCRs that it takes.
   std::optional<bool> boot_aggregate_ok;
@@ -55,13 +70,16 @@ struct LogExpectation {
   ViolationRules violations = {};
   ImaPolicyGrace grace = ImaPolicyGrace::kNone;
   ImaPolicyState ima_policy_before = ImaPolicyState::kNotJudged;  // this part, in the same boot
-  std::chrono::sys_days today = {};  // for values that are accepted until a day
+  std::chrono::sys_days today = {};       // for values that are accepted until a day
+  SignatureMemory* signatures = nullptr;  // null: each signature is verified
 };
 
 // Judges every entry of `log`; there is no entry that is skipped. An entry is accepted when it is
 //   * a boot_aggregate that equals the digest of the quoted PCRs 0–9 (0–7 for SHA-1),
-//   * one whose file digest is that of an accepted IMA policy, or
-//   * one whose file digest is golden: its name never matters.
+//   * one whose file digest is that of an accepted IMA policy,
+//   * one whose file digest is golden, or
+//   * one whose file digest a golden key has signed (signature_claim()).
+// Its name never matters.
 // Anything else is a fault: kBootAggregateMismatch, kImaViolation (as `violations` says),
 // kImaUnknownTemplate, kImaTemplateContradicted, kImaUnsupportedDigest, kImaUnknownDigest; kImaUnknownKey,
 // kImaUnknownCommandLine and kImaUnknownCriticalData for a buffer, with its words as detail; or for a
@@ -78,7 +96,7 @@ struct LogExpectation {
 // and kImaPolicyRepeated, which only warns, for each further entry that has a policy's content: the log
 // does not say why a file was read.
 //
-// Total and pure.
+// Total, and pure but for `signatures`.
 LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
                       const LogExpectation& expected);
 

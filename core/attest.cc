@@ -72,7 +72,8 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
                                   .violations = expected.violations,
                                   .grace = expected.ima_policy_grace,
                                   .ima_policy_before = expected.from.ima_policy,
-                                  .today = expected.today});
+                                  .today = expected.today,
+                                  .signatures = expected.signatures});
   if (judged.boot_aggregate_unproven && expected.from.entries > 0 &&
       expected.boot == BootQuestion::kNotAsked) {
     out.continuity = Continuity::kKernelReplaced;
@@ -83,7 +84,8 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
                      .tail = log.tail_entries(),
                      .violations = log.counts().violations,
                      .templates = log.counts().templates,
-                     .boot_aggregate_ok = judged.boot_aggregate_ok};
+                     .boot_aggregate_ok = judged.boot_aggregate_ok,
+                     .accepted = std::move(judged.accepted)};
   out.next = log.next();
   out.next->ima_policy = judged.ima_policy;
   out.faults = std::move(judged.faults);

@@ -42,7 +42,8 @@ struct Expectation {
   const ImaPolicyRule* ima_policy = nullptr;  // null: not judged
   ImaPolicyGrace ima_policy_grace = ImaPolicyGrace::kNone;
   ViolationRules violations = {};
-  std::chrono::sys_days today = {};  // for values that are accepted until a day
+  std::chrono::sys_days today = {};       // for values that are accepted until a day
+  SignatureMemory* signatures = nullptr;  // of golden keys, verified before; null: none
   PcrValues boot_pcrs = {};  // of this boot, as judged before: a change asks for the boot log again
 };
 
@@ -54,6 +55,7 @@ struct LogFacts {
   std::uint64_t violations = 0;  // records of files that the kernel could not measure
   std::map<std::string, std::uint64_t, std::less<>> templates = {};  // as LogCounts
   std::optional<bool> boot_aggregate_ok = {};
+  AcceptedEntries accepted = {};
 };
 
 // The result of one attempt. The absence of a part says that it could not be proven.
@@ -82,7 +84,8 @@ struct Appraisal {
 // appraise(); kQuoteSelectionMismatch when the quote covers other PCRs than `selection`;
 // those of judge_continuity() against `last_clock`.
 //
-// Total and pure: no I/O, no clock, no globals; safe from any thread.
+// Total, and pure but for `signatures`, which changes no answer: no I/O, no clock, no globals; safe from
+// any thread.
 Appraisal attest(const Evidence& evidence, const Expectation& expected);
 
 }  // namespace assay

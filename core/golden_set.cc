@@ -19,6 +19,11 @@ void GoldenSnapshot::Builder::add(SetIndex set, const Digest& digest) {
   pairs_.push_back({digest, set});
 }
 
+void GoldenSnapshot::Builder::add_signer(SetIndex set, FileSigner key) {
+  ASSAY_CHECK(set < names_.size());
+  signers_.push_back({std::move(key), set});
+}
+
 GoldenSnapshot GoldenSnapshot::Builder::build() && {
   std::ranges::sort(pairs_);
   pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
@@ -26,6 +31,7 @@ GoldenSnapshot GoldenSnapshot::Builder::build() && {
 
   GoldenSnapshot out;
   out.names_ = std::move(names_);
+  out.signers_ = std::move(signers_);
   for (const Pair& pair : pairs_) {
     if (out.digests_.empty() || out.digests_.back() != pair.digest) {
       out.digests_.push_back(pair.digest);

@@ -10,6 +10,7 @@ constexpr std::size_t kMaxTemplateNameBytes = 256;
 constexpr std::size_t kMaxTemplateDataBytes = std::size_t{1} << 20;
 constexpr std::size_t kLegacyNameBytes = 255;  // Linux IMA_EVENT_NAME_LEN_MAX
 constexpr std::string_view kLegacyTemplate = "ima";
+constexpr std::string_view kVerityType = "verity";
 
 std::string at(std::uint64_t index) {
   return "entry " + std::to_string(index) + ": ";
@@ -59,7 +60,7 @@ std::optional<PrefixedDigest> read_prefixed(ByteView value) {
 }
 
 bool is_type(std::string_view type) {
-  return type == "ima" || type == "verity";
+  return type == "ima" || type == kVerityType;
 }
 
 // A field that can be nothing but a digest field.
@@ -70,23 +71,11 @@ bool has_digest_shape(ByteView value) {
   return alg && prefixed->bytes.size() == hash_size(*alg);
 }
 
-// The algorithm of a field that is just "sha256:\0" and its digest, told by its size: nearly every
-// entry has such a one.
-std::optional<HashAlg> plain_digest_alg(ByteView value) {
-  for (const HashAlg alg : kAllHashAlgs) {
-    const std::string_view name = hash_name(alg);
-    if (value.size() != name.size() + 2 + hash_size(alg)) continue;
-    const std::string_view prefix = as_text(value.first(name.size() + 2));
-    if (prefix.starts_with(name) && prefix.ends_with(std::string_view(":\0", 2))) return alg;
-  }
-  return std::nullopt;
-}
-
 // A violation's digest is zero bytes whose number differs between kernels: nothing is read from it.
 Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
-  const auto plain = field.field == ImaField::kDNg ? plain_digest_alg(field.value) : std::nullopt;
-  if (plain) {
-    entry.file_digest = Digest::from(*plain, field.value.last(hash_size(*plain)));
+  entry.digest_kind = FileDigestKind::kFile;
+  if (field.field == ImaField::kDNg) entry.file_digest = parse_digest_field(field.value);
+  if (entry.file_digest) {
     entry.digest_state = FileDigestState::kKnown;
     return {};
   }
@@ -95,6 +84,7 @@ Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
   if ((field.field == ImaField::kDNgV2) ? !is_type(prefixed->type) : !prefixed->type.empty()) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong type");
   }
+  if (prefixed->type == kVerityType) entry.digest_kind = FileDigestKind::kVerity;
   const auto alg = hash_by_name(prefixed->algorithm);
   entry.digest_state = FileDigestState::kUnsupported;
   if (!alg) return {};
@@ -107,6 +97,7 @@ Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
 }
 
 Status read_sha1(ImaEntry& entry, ByteView value) {
+  entry.digest_kind = FileDigestKind::kFile;
   entry.file_digest = Digest::from(HashAlg::kSha1, value);
   if (!entry.file_digest) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
@@ -168,6 +159,19 @@ bool parses_in(ByteView log, ImaLogForm form) {
 std::optional<ByteView> ImaEntry::find(ImaField field) const {
   const auto found = std::ranges::find(all_fields(), field, &ImaFieldValue::field);
   return found == all_fields().end() ? std::nullopt : std::optional(found->value);
+}
+
+// The algorithm is told by the field's size: nearly every entry has such a one.
+std::optional<Digest> parse_digest_field(ByteView value) {
+  for (const HashAlg alg : kAllHashAlgs) {
+    const std::string_view name = hash_name(alg);
+    if (value.size() != name.size() + 2 + hash_size(alg)) continue;
+    const std::string_view prefix = as_text(value.first(name.size() + 2));
+    if (prefix.starts_with(name) && prefix.ends_with(std::string_view(":\0", 2))) {
+      return Digest::from(alg, value.last(hash_size(alg)));
+    }
+  }
+  return std::nullopt;
 }
 
 Digest template_digest(const ImaEntry& entry, Hasher& hasher) {

@@ -41,6 +41,12 @@ struct ImaFieldValue {
   ByteView value;
 };
 
+// What a file's digest is taken of.
+enum class FileDigestKind : std::uint8_t {
+  kFile,    // its bytes
+  kVerity,  // its fs-verity descriptor, which holds the root of its Merkle tree
+};
+
 // What an entry says of the file's digest.
 enum class FileDigestState : std::uint8_t {
   kNoField,      // a template nobody knows, or one without a digest
@@ -68,7 +74,8 @@ struct ImaEntry {
 
   FileDigestState digest_state = FileDigestState::kNoField;
   std::optional<Digest> file_digest;  // there when kKnown
-  std::string_view name;              // path or buffer name: raw bytes, a label, never an identity
+  FileDigestKind digest_kind = FileDigestKind::kFile;
+  std::string_view name;  // path or buffer name: raw bytes, a label, never an identity
 
   std::span<const ImaFieldValue> all_fields() const { return {fields.data(), field_count}; }
   // The value of the first such field, or nothing.
@@ -78,6 +85,10 @@ struct ImaEntry {
 // The digest that the kernel extends for `entry` into a PCR of hasher's bank: 0xff bytes for a
 // violation.
 Digest template_digest(const ImaEntry& entry, Hasher& hasher);
+
+// The digest in a field `d-ng` or `d-modsig`, untrusted: "sha256:", a NUL, and so many bytes. Nothing
+// when it is anything else, or of an algorithm that is not known. Total and pure.
+std::optional<Digest> parse_digest_field(ByteView value);
 
 // Reads a log record by record without copying or allocating. Not safe to share between threads.
 class ImaLogReader {

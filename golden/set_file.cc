@@ -81,10 +81,19 @@ std::string format_image(const GoldenImage& image) {
   return out + "},";
 }
 
-// SHA-256 over every file's line, each ended by a newline.
-class FilesDigest {
+std::string format_signer(const GoldenSigner& signer) {
+  std::string out = "{";
+  append_member(out, "name", escape_bytes(signer.name));
+  out.push_back(',');
+  append_member(out, "key", to_hex(signer.key.encoded()));
+  out.push_back('}');
+  return out;
+}
+
+// SHA-256 over every file's and then every signer's line, each ended by a newline.
+class ContentDigest {
  public:
-  FilesDigest() { hasher_.start(); }
+  ContentDigest() { hasher_.start(); }
   void add(std::string_view line) {
     hasher_.add(as_bytes(line));
     hasher_.add(as_bytes("\n"));
@@ -122,12 +131,14 @@ enum class Place : std::uint8_t {
   kPredicate,
   kFiles,
   kFile,
+  kSigners,
+  kSigner,
   kImage,
   kImageNames,
   kImageDigests,
   kImageLayers,
 };
-constexpr std::size_t kPlaces = 12;
+constexpr std::size_t kPlaces = 14;
 
 enum class Kind : std::uint8_t { kText, kNumber, kObject, kArray };
 enum class Need : std::uint8_t { kRequired, kOptional };
@@ -150,6 +161,9 @@ constexpr std::array kMembers = {
     Member{Place::kSubjectDigest, "sha256", Kind::kText},
     Member{Place::kPredicate, "source", Kind::kText},
     Member{Place::kPredicate, "files", Kind::kArray, Need::kRequired, Place::kFiles},
+    Member{Place::kPredicate, "signers", Kind::kArray, Need::kOptional, Place::kSigners},
+    Member{Place::kSigner, "name", Kind::kText},
+    Member{Place::kSigner, "key", Kind::kText},
     Member{Place::kPredicate, "image", Kind::kObject, Need::kOptional, Place::kImage},
     Member{Place::kImage, "names", Kind::kArray, Need::kRequired, Place::kImageNames},
     Member{Place::kImage, "digests", Kind::kArray, Need::kRequired, Place::kImageDigests},
@@ -187,7 +201,9 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   bool string(std::string& value) override {
     if (place() >= Place::kImageNames) return image_item(value);
     if (!expects(Kind::kText)) return refuse("text out of place");
-    const bool ok = place() == Place::kFile ? file_text(value) : statement_text(value);
+    const bool ok = place() == Place::kFile     ? file_text(value)
+                    : place() == Place::kSigner ? signer_text(value)
+                                                : statement_text(value);
     return ok ? taken() : refuse("bad \"" + std::string(member_->name) + "\"");
   }
 
@@ -210,6 +226,11 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
       file_ = {};
       return enter(Place::kFile);
     }
+    if (place() == Place::kSigners) {
+      if (set_.signers.size() == kMaxSetSigners) return refuse_size(kMaxSetSigners, "signers");
+      signer_key_.reset();
+      return enter(Place::kSigner);
+    }
     if (place() == Place::kOutside) return enter(Place::kStatement);
     if (!expects(Kind::kObject)) return refuse("an object out of place");
     if (member_->inside == Place::kImage) set_.image.emplace();
@@ -231,6 +252,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
       }
     }
     if (place() == Place::kFile && !take_file()) return false;
+    if (place() == Place::kSigner && !take_signer()) return false;
     return leave();
   }
 
@@ -242,10 +264,13 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   Result<GoldenSet> finish() && {
     if (fault_) return tl::unexpected<Fault>(*std::move(fault_));
     if (subjects_ == 0) return fail(FaultId::kGoldenMalformed, "no subject");
-    if (set_.files.empty()) return fail(FaultId::kGoldenMalformed, "no file");
+    if (set_.files.empty() && set_.signers.empty()) {
+      return fail(FaultId::kGoldenMalformed, "no file and no signer");
+    }
+    for (const GoldenSigner& signer : set_.signers) digest_.add(format_signer(signer));
     if (std::move(digest_).hex() != subject_digest_) {
       return fail(FaultId::kGoldenMalformed,
-                  "the files are not those that the subject digest is of");
+                  "the content is not that which the subject digest is of");
     }
     return std::move(set_);
   }
@@ -336,6 +361,27 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  bool signer_text(const std::string& value) {
+    if (member_->name == "name") {
+      signer_name_ = unescape_bytes(value);
+      return !signer_name_.empty() && signer_name_.size() <= kMaxSetNameBytes &&
+             escape_bytes(signer_name_) == value;
+    }
+    const auto key = from_hex(value);
+    auto signer = key ? parse_file_signer(*key) : fail(FaultId::kGoldenMalformed, "not hex");
+    if (!signer || to_hex(*key) != value) return false;
+    signer_key_ = *std::move(signer);
+    return true;
+  }
+
+  bool take_signer() {
+    if (!set_.signers.empty() && set_.signers.back().key.encoded() >= signer_key_->encoded()) {
+      return refuse("signers not in order");
+    }
+    set_.signers.push_back({std::move(signer_name_), *std::move(signer_key_)});
+    return true;
+  }
+
   bool take_file() {
     if (file_.digests.empty()) return refuse("no digest");
     std::ranges::sort(file_.digests);
@@ -346,8 +392,10 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   GoldenSet set_;
-  GoldenFile file_;  // the one being read
-  FilesDigest digest_;
+  GoldenFile file_;                       // the one being read
+  std::string signer_name_;               // of the one being read
+  std::optional<FileSigner> signer_key_;  // likewise
+  ContentDigest digest_;
   std::string subject_digest_;
   std::size_t subjects_ = 0;
   std::vector<Place> places_ = {Place::kOutside};
@@ -368,6 +416,13 @@ void sort_files(std::vector<GoldenFile>& files) {
   files.erase(std::unique(files.begin(), files.end()), files.end());
 }
 
+void sort_signers(std::vector<GoldenSigner>& signers) {
+  const auto key = [](const GoldenSigner& signer) -> const Bytes& { return signer.key.encoded(); };
+  std::ranges::stable_sort(signers, {}, key);
+  const auto same = std::ranges::unique(signers, {}, key);
+  signers.erase(same.begin(), same.end());
+}
+
 Result<GoldenSet> parse_golden_set(ByteView json) {
   if (json.size() > kMaxSetFileBytes) {
     return fail(FaultId::kGoldenTooLarge,
@@ -384,14 +439,21 @@ Result<GoldenSet> parse_golden_set(ByteView json) {
 }
 
 std::string format_golden_set(const GoldenSet& set) {
-  ASSAY_CHECK(valid_set_name(set.name) && valid_source(set.source) && !set.files.empty());
-  FilesDigest digest;
+  ASSAY_CHECK(valid_set_name(set.name) && valid_source(set.source) &&
+              !(set.files.empty() && set.signers.empty()));
+  ContentDigest digest;
   std::string files;
   for (const GoldenFile& file : set.files) {
     ASSAY_CHECK(file.mode <= kMaxMode && !file.digests.empty());
     const std::string line = format_file(file);
     digest.add(line);
     files += (files.empty() ? "\n" : ",\n") + line;
+  }
+  std::string signers;
+  for (const GoldenSigner& signer : set.signers) {
+    const std::string line = format_signer(signer);
+    digest.add(line);
+    signers += (signers.empty() ? "\n" : ",\n") + line;
   }
   std::string out = "{";
   append_member(out, "_type", kStatementType);
@@ -405,6 +467,7 @@ std::string format_golden_set(const GoldenSet& set) {
   append_member(out, "source", set.source);
   out.push_back(',');
   if (set.image) out += format_image(*set.image);
+  if (!signers.empty()) out += "\"signers\":[" + signers + "\n],\n";
   out += "\"files\":[" + files + "\n]}}\n";
   return out;
 }

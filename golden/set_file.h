@@ -14,6 +14,7 @@
 
 #include "core/digest.h"
 #include "core/result.h"
+#include "core/signature/file_signer.h"
 
 namespace assay {
 
@@ -21,6 +22,7 @@ inline constexpr std::size_t kMaxSetFileBytes = std::size_t{256} << 20;
 inline constexpr std::size_t kMaxSetFiles = 2'000'000;
 inline constexpr std::size_t kMaxSetNameBytes = 256;
 inline constexpr std::size_t kMaxSetImageItems = 128;  // names, digests or layers
+inline constexpr std::size_t kMaxSetSigners = 64;
 inline constexpr std::size_t kMaxSetPathBytes = 4096;  // Linux PATH_MAX
 
 struct GoldenFile {
@@ -29,6 +31,15 @@ struct GoldenFile {
   std::uint64_t size = 0;       // bytes; 0 when the source does not know
   std::uint32_t mode = 0;       // permission bits, at most 07777; 0 when the source does not know
   friend auto operator<=>(const GoldenFile&, const GoldenFile&) = default;
+};
+
+// A key whose signature makes any file golden.
+struct GoldenSigner {
+  std::string name;  // for people: raw bytes, 1 to kMaxSetNameBytes
+  FileSigner key;
+  friend bool operator==(const GoldenSigner& a, const GoldenSigner& b) {
+    return a.name == b.name && a.key.encoded() == b.key.encoded();
+  }
 };
 
 // What a set made from an image knows of it.
@@ -42,16 +53,19 @@ struct GoldenImage {
 struct GoldenSet {
   std::string name;    // 1 to kMaxSetNameBytes of printable ASCII without spaces: "host/debian-12"
   std::string source;  // what it was built from: 1 to 64 of a-z, 0-9 and '-'; "rootfs", "ima-log"
-  std::vector<GoldenFile> files;  // ascending, none twice; one path may have several contents
+  // Ascending, none twice; one path may have several contents. A set without signers has some.
+  std::vector<GoldenFile> files;
   std::optional<GoldenImage> image = {};
+  std::vector<GoldenSigner> signers = {};  // ascending by key.encoded(), no key twice
   friend bool operator==(const GoldenSet&, const GoldenSet&) = default;
 };
 
 // Whether `name` can name a set.
 bool valid_set_name(std::string_view name);
 
-// Sorts `files` as a set has them, and leaves each once.
+// Sorts as a set has them, and leaves each file or key once.
 void sort_files(std::vector<GoldenFile>& files);
+void sort_signers(std::vector<GoldenSigner>& signers);
 
 // Reads a set file.
 //
@@ -59,11 +73,12 @@ void sort_files(std::vector<GoldenFile>& files);
 //          that a later format adds must not be overlooked
 //
 // Fails with
-//   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles or kMaxSetImageItems
+//   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles, kMaxSetImageItems or kMaxSetSigners
 //   kGoldenMalformed  not JSON; an unknown, missing, repeated or ill-typed member; another statement
 //                     or predicate type; a name, source, path, digest, size or mode that
-//                     format_golden_set() does not write; a file without digests; no file; files
-//                     not in order; a subject digest that is not that of the files
+//                     format_golden_set() does not write; a key that parse_file_signer() refuses; a file
+//                     without digests; neither file nor signer; one of them not in order; a subject
+//                     digest that is not that of signers and files
 //
 // Memory is bounded by the files' own. Says nothing of who made the set. Pure.
 Result<GoldenSet> parse_golden_set(ByteView json);

@@ -28,6 +28,7 @@ TEST_CASE("to_json: a golden set's summary") {
   set.set_pushed_at_ms(1);
   CHECK(to_json(set).dump() ==
         "{\"name\":\"host\",\"digest\":\"sha256:ab\",\"generation\":2,\"files\":3,\"hashes\":4,"
+        "\"signers\":0,"
         "\"source\":\"rootfs\",\"pushed_at\":\"1970-01-01T00:00:00.001Z\"}");
 }
 

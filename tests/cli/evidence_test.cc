@@ -98,6 +98,32 @@ TEST_CASE("evidence verify: judges every case as the tools that made it did") {
   CHECK(refused == kForgeries.size());
 }
 
+TEST_CASE(
+    "evidence verify: files that a golden key signed are accepted, and it says by which rule") {
+  const TempDir dir;
+  const BundleDir bundle("g-signed");
+  const std::string keys = ASSAY_TEST_DATA "/keys/";
+  const std::string signers = (dir / "signers.json").string();
+  REQUIRE(run_assay({"golden", "build", "--name", "signed", "-o", signers, "--signer",
+                     keys + "ima-rsa.pub", "--signer", keys + "ima-ec.der"})
+              .exit == 0);
+  const auto json = verify(bundle, {"--golden", signers}).json();
+  CHECK(json.at("verdict") == "compromised");
+  CHECK(json.at("faults_total") ==
+        73 - 1 - 3);  // boot_aggregate, two files by RSA and one by ECDSA
+  CHECK(json.at("accepted").at("boot_aggregate") == 1);
+  CHECK(json.at("accepted").at("digest") == 0);
+  std::map<std::string, std::uint64_t> entries;
+  for (const auto& signer : json.at("accepted").at("signers")) {
+    CHECK(signer.at("set") == "signed");
+    entries[signer.at("key")] = signer.at("entries");
+  }
+  CHECK(entries.size() == 2);
+  std::uint64_t all = 0;
+  for (const auto& [key, count] : entries) all += count;
+  CHECK(all == 3);
+}
+
 TEST_CASE("evidence verify: against all that the log measured, a clean case is trusted") {
   for (const std::string name : {"a-clean-ovmf", "a-clean-tcb-sig", "b-ima-ng-sha1", "d-sha512",
                                  "f-container", "h-imabuf", "i-evm-sig", "c-legacy-ima"}) {
@@ -279,7 +305,7 @@ TEST_CASE("evidence verify: names in a hostile log reach neither terminal nor JS
   const std::string path = dir.write("set.json", format_golden_set(set)).string();
   const Finished people = run_assay({"evidence", "verify", bundle.path(), "--golden", path});
   CHECK(people.exit == 1);
-  CHECK(people.out.starts_with("verdict  compromised\n"));
+  CHECK(people.out.starts_with("verdict   compromised\n"));
   for (const char c : people.out) CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
 }
 

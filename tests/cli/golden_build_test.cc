@@ -45,7 +45,7 @@ TEST_CASE("golden build: a set of a directory, quiet when nobody watches") {
   const Finished got = tree.build();
   CHECK(got.exit == 0);
   CHECK(got.err.empty());
-  CHECK(got.out.starts_with("name    n\ndigest  sha256:"));
+  CHECK(got.out.starts_with("name     n\ndigest   sha256:"));
   const GoldenSet set = tree.read();
   CHECK(set.name == "n");
   CHECK(set.source == "rootfs");
@@ -134,6 +134,31 @@ TEST_CASE("golden build: learns from a log, and says what it did not learn") {
   CHECK(parse_golden_set(as_bytes(read_file(set))).has_value());
 }
 
+TEST_CASE("golden build: keys whose signatures make files golden, beside files or alone") {
+  const Tree tree;
+  const std::string data = ASSAY_TEST_DATA "/keys/";
+  Arguments arguments = {"golden",   "build",
+                         "--name",   "n",
+                         "-o",       tree.set,
+                         "--signer", data + "ima-rsa.der",
+                         "--signer", data + "ima-ec.pub",
+                         "--signer", data + "ima-rsa.pub",
+                         "--json"};
+  const Finished alone = run_assay(arguments);
+  CHECK(alone.exit == 0);
+  CHECK(alone.json().at("source") == "signers");
+  CHECK(alone.json().at("signers") == 2);  // one key is there twice
+  const GoldenSet signers = tree.read();
+  CHECK(signers.files.empty());
+  REQUIRE(signers.signers.size() == 2);
+  CHECK(signers.signers[0].name == "ima-ec.pub");
+  CHECK(signers.signers[1].name == "IMA ima-rsa");
+  arguments.insert(arguments.end(), {"--rootfs", tree.root.path().string()});
+  CHECK(run_assay(arguments).json().at("source") == "rootfs");
+  CHECK(tree.read().files.size() == 2);
+  CHECK(tree.read().signers == signers.signers);
+}
+
 TEST_CASE("golden build: shows its progress on a terminal, and wipes it away") {
   const Tree tree;
   const Finished got = run_assay_on_terminal(
@@ -142,7 +167,7 @@ TEST_CASE("golden build: shows its progress on a terminal, and wipes it away") {
   CHECK(got.err.find("\rhashing [") != std::string::npos);
   CHECK(got.err.find("100 %") != std::string::npos);
   CHECK(got.err.ends_with("\r\x1b[K"));
-  CHECK(got.out.starts_with("name    n\n"));
+  CHECK(got.out.starts_with("name     n\n"));
 }
 
 TEST_CASE("golden build: what cannot be built is one line, status 3, and no file") {
@@ -162,8 +187,11 @@ TEST_CASE("golden build: what cannot be built is one line, status 3, and no file
       {{"--ima-log", no_log, "--name", "n"}, "no.log: the measurement log is cut short"},
       {{"--rootfs", root, "--name", "n n"}, "--name"},
       {{"--rootfs", root}, "--name is required"},
-      {{"--name", "n"}, "--rootfs,--oci,--docker-archive,--ima-log,--key"},
-      {{"--rootfs", root, "--ima-log", no_log, "--name", "n"}, "and 2 were given"},
+      {{"--name", "n"}, "give what the set is made from, or a --signer"},
+      {{"--rootfs", root, "--ima-log", no_log, "--name", "n"},
+       "at most 1 options be given from [--rootfs,"},
+      {{"--signer", none, "--name", "n"}, "none: No such file"},
+      {{"--signer", no_log, "--name", "n"}, "no.log: neither a certificate nor a public key"},
       {{"--rootfs", root, "--name", "n", "--hash", "md5"}, "--hash"},
       {{"--rootfs", root, "--name", "n", "--hash", ""}, "--hash"},
       {{"--ima-log", no_log, "--name", "n", "--hash", "sha256"}, "--hash"},

@@ -88,8 +88,8 @@ TEST_CASE("golden list: is a table for people and JSON for programs") {
   const Finished people = verifier.run({"golden", "list"});
   CHECK(people.exit == 0);
   CHECK(people.out ==
-        "NAME  GENERATION  FILES  HASHES  SOURCE  PUSHED  DIGEST\n"
-        "host  0           2      0       -       -       sha256:ab\n");
+        "NAME  GENERATION  FILES  HASHES  SIGNERS  SOURCE  PUSHED  DIGEST\n"
+        "host  0           2      0       0        -       -       sha256:ab\n");
   CHECK(verifier.run({"golden", "list", "--json"}).json().at("sets")[0].at("name") == "host");
 }
 
@@ -102,6 +102,7 @@ TEST_CASE("golden show: has every file, page by page, names escaped") {
     CHECK(json.at("files")[i].at("path") == "/f" + std::to_string(i) + "\\x1b\\xff");
   }
   CHECK(json.at("set").at("digest") == "sha256:ab");
+  CHECK(json.at("signers").empty());
   const Finished people = verifier.run({"golden", "show", "host"});
   CHECK(people.exit == 0);
   CHECK(people.out.find("sha256:cd  /f1999\\x1b\\xff\n") != std::string::npos);

@@ -21,7 +21,12 @@ Appraisal proven() {
                      .tail = 1,
                      .violations = 2,
                      .templates = {{"ima-sig", 81}},
-                     .boot_aggregate_ok = true};
+                     .boot_aggregate_ok = true,
+                     .accepted = {.boot_aggregate = 1,
+                                  .digest = 77,
+                                  .signers = {{.set = "signed/vendor",
+                                               .key = Digest::zero(HashAlg::kSha256),
+                                               .entries = 2}}}};
   return out;
 }
 
@@ -80,8 +85,12 @@ TEST_CASE("report_json: is exactly the documented object") {
         "\"reset_count\":1,\"restart_count\":0,\"clock_ms\":12345,\"safe\":true},"
         "\"log\":{\"entries\":81,\"proven\":80,\"tail\":1,\"violations\":2,\"pcr\":10,"
         "\"templates\":{\"ima-sig\":81},\"boot_aggregate_ok\":true},"
-        "\"faults\":[{\"id\":\"ima.unknown_digest\",\"severity\":\"critical\",\"entry\":57,"
-        "\"path\":\"/bin/x\",\"digest\":\"sha256:" +
+        "\"accepted\":{\"boot_aggregate\":1,\"ima_policy\":0,\"digest\":77,\"signers\":["
+        "{\"set\":\"signed/vendor\",\"key\":\"sha256:" +
+            std::string(64, '0') +
+            "\",\"entries\":2}]},"
+            "\"faults\":[{\"id\":\"ima.unknown_digest\",\"severity\":\"critical\",\"entry\":57,"
+            "\"path\":\"/bin/x\",\"digest\":\"sha256:" +
             std::string(64, '0') + "\",\"detail\":\"d\"}],\"faults_total\":1}");
 }
 
@@ -123,12 +132,15 @@ TEST_CASE("report_json: lists a thousand faults, and counts them all") {
 
 TEST_CASE("report_text: begins with the verdict, and says what it rests on") {
   const std::string text = report_text(proven());
-  CHECK(text.starts_with("verdict  trusted\n"));
+  CHECK(text.starts_with("verdict   trusted\n"));
   CHECK(text.find("sha256 PCRs 0-1,10;") != std::string::npos);
   CHECK(text.find("80 of 81 entries proven, 1 after the quote, 2 violations; ima-sig 81") !=
         std::string::npos);
   CHECK(text.find("boot aggregate as quoted") != std::string::npos);
-  CHECK(text.ends_with("faults   0\n"));
+  CHECK(text.find("accepted  77 by digest, 0 as IMA policy, 1 as boot aggregate\n"
+                  "          2 signed by sha256:" +
+                  std::string(64, '0') + " of signed/vendor\n") != std::string::npos);
+  CHECK(text.ends_with("faults    0\n"));
   Appraisal invalid;
   invalid.faults.add({.id = FaultId::kQuoteBadSignature});
   CHECK(report_text(invalid).starts_with("verdict  invalid\nquote    not proven\n"));

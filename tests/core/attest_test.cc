@@ -31,8 +31,10 @@ struct Node {
                    .selection = default_selection(HashAlg::kSha256),
                    .from = from,
                    .last_clock = last,
-                   .golden = &golden});
+                   .golden = judge_files ? &golden : nullptr});
   }
+
+  bool judge_files = true;
 
   GoldenSnapshot golden = [] {
     GoldenSnapshot::Builder builder;
@@ -51,6 +53,33 @@ std::vector<std::string> names(const FaultList& faults) {
 using Names = std::vector<std::string>;
 
 }  // namespace
+
+TEST_CASE("attest: an entry whose digest cannot be told is a fault for its own reason") {
+  struct Row {
+    std::string name;
+    std::vector<Bytes> fields;
+    std::string fault;
+    bool without_golden;  // whether it is one when files are not judged, too
+  };
+  const Bytes unknown_hash = {'s', 'm', '3', ':', 0, 1, 2};
+  const Row rows[] = {
+      {"nobody-knows", {{1}, n_ng("/x")}, "ima.unknown_template", false},
+      {"sig|n-ng", {{1}, n_ng("/x")}, "ima.unknown_template", false},
+      {"ima-ng", {unknown_hash, n_ng("/x")}, "ima.unsupported_digest", false},
+      {"sig|n-ng|d-ng",
+       {d_ng(digest_of("malware")), n_ng("/x"), d_ng(digest_of("good"))},
+       "ima.template_contradicted",
+       true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Node node;
+    node.log.record(kImaPcr, row.name, row.fields);
+    CHECK(names(node.attest_from({}).faults) == Names{row.fault});
+    node.judge_files = false;
+    CHECK(names(node.attest_from({}).faults) == (row.without_golden ? Names{row.fault} : Names{}));
+  }
+}
 
 TEST_CASE("attest: golden files and a right boot_aggregate leave nothing to complain of") {
   Node node;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "tests/support/evidence_case.h"
 #include "tests/support/ima_builder.h"
 
 using namespace assay;
@@ -203,7 +204,7 @@ TEST_CASE("parse_golden_set: a set without files or subjects is refused, not emp
   const Fault no_file =
       refusal_of(head + R"("subject":[{"name":"x","digest":{"sha256":")" + none + "\"}}]}");
   CHECK(no_file.id == FaultId::kGoldenMalformed);
-  CHECK(no_file.detail == "no file");
+  CHECK(no_file.detail == "no file and no signer");
   const Fault no_subject = refusal_of(head + "\"subject\":[]}");
   CHECK(no_subject.id == FaultId::kGoldenMalformed);
   CHECK(no_subject.detail == "no subject");
@@ -288,6 +289,40 @@ TEST_CASE("parse_golden_set: what a set knows of its image comes back") {
   CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
   set.image = GoldenImage{.names = {}, .digests = {}, .layers = {}};
   CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+}
+
+TEST_CASE("parse_golden_set: keys of signers come back, and the subject digest is of them too") {
+  std::vector<GoldenSigner> signers;
+  for (const char* name : {"ima-rsa", "ima-ec"}) {
+    const Bytes spki = *signer_spki(read_test_data("keys/" + std::string(name) + ".pub"));
+    signers.push_back({"\xff\n" + std::string(name), *parse_file_signer(spki)});
+  }
+  signers.push_back(signers[0]);
+  sort_signers(signers);
+  REQUIRE(signers.size() == 2);
+  GoldenSet set{.name = "x", .source = "signers", .files = {}, .signers = signers};
+  const std::string text = format_golden_set(set);
+  CHECK(parse_golden_set(as_bytes(text)) == set);
+  set.files = {{.path = "/a", .digests = {Digest::zero(HashAlg::kSha256)}}};
+  CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+
+  const auto refusal = [&](std::string_view from, std::string_view to) {
+    std::string changed = text;
+    REQUIRE(changed.find(from) != std::string::npos);
+    return refusal_of(changed.replace(changed.find(from), from.size(), to)).detail;
+  };
+  CHECK(refusal("\"name\":\"\\\\xff", "\"name\":\"\\\\xfe") ==
+        "the content is not that which the subject digest is of");
+  CHECK(refusal("\"key\":\"30", "\"key\":\"31") == "bad \"key\"");
+  CHECK(refusal("\"key\":\"30", "\"key\":\"3g") == "bad \"key\"");
+  CHECK(refusal("\"key\":\"3059", "\"kay\":\"3059") == "unknown member \"kay\"");
+  const std::size_t first = text.find("{\"name\":\"\\");
+  const std::string line = text.substr(first, text.find('}', first) + 1 - first);
+  CHECK(refusal(line, line + "," + line) == "signers not in order");
+  CHECK(refusal(line, "{}") == "no \"name\"");
+  std::string many = line;
+  for (std::size_t i = 0; i < kMaxSetSigners; ++i) many += "," + line;
+  CHECK(fault_of(text.substr(0, first) + many) == FaultId::kGoldenMalformed);
 }
 
 TEST_CASE("parse_golden_set: bad facts of an image are refused") {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/integration/machine.h"
+#include "tests/support/signing.h"
 #include "tests/verifier/sinks/receiver.h"
 
 using namespace assay;
@@ -323,4 +324,36 @@ TEST_CASE("Assay: a kernel may take its boot_aggregate of SHA-1, after kexec too
   }));
   CHECK(state_of(verifier) == "trusted");
   CHECK(violations_of(verifier).empty());
+}
+
+TEST_CASE(
+    "Assay: a file that a golden key signed is golden, and one that another key signed is not") {
+  Site site;
+  const SigningKey key = SigningKey::ecdsa();
+  const SigningKey other = SigningKey::ecdsa();
+  const std::string key_file = (site.machine.dir() / "signer.der").string();
+  const std::string set = (site.machine.dir() / "signers.json").string();
+  std::ofstream(key_file, std::ios::binary) << as_text(key.spki());
+  answer_of(site.verifier,
+            {"golden", "build", "--signer", key_file, "--name", "signed/vendor", "-o", set});
+  answer_of(site.verifier, {"golden", "push", set});
+  const json shown = answer_of(site.verifier, {"golden", "show", "signed/vendor"});
+  REQUIRE(shown["signers"].size() == 1);
+  CHECK(shown["signers"][0]["name"] == "signer.der");
+  CHECK(shown["signers"][0]["key"] == format_digest(key.signer().fingerprint()));
+
+  site.machine.run_signed("/usr/bin/new", "new", sig_v2(key, digest_of("new")));
+  REQUIRE(eventually([&] {
+    return answer_of(site.verifier, {"node", "show", "n1"})["proven_entries"] == 3;
+  }));
+  CHECK(state_of(site.verifier) == "trusted");
+
+  const Bytes forged =
+      xattr(3, 2, HashAlg::kSha256, key.signer().key_id(), other.sign(digest_of("evil")));
+  site.machine.run_signed("/usr/bin/evil", "evil", forged);
+  REQUIRE(becomes(site.verifier, "compromised"));
+  const json listed = violations_of(site.verifier);
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0]["fault"]["id"] == "ima.unknown_digest");
+  CHECK(listed[0]["fault"]["path"] == "/usr/bin/evil");
 }

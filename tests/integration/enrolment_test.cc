@@ -136,8 +136,8 @@ Credential credential_of(const v1::Credential& wire) {
 }  // namespace
 
 TEST_CASE("Enrolment: RSA and ECC machines become trusted nodes with a token, and no operator") {
-  const std::pair<EkKindRow, std::string> rows[] = {{kRsaLow, ""},
-                                                    {kEccP384, "ak: {algorithm: rsa-2048-pss, handle: 0x81010a60}\n"}};
+  const std::pair<EkKindRow, std::string> rows[] = {
+      {kRsaLow, ""}, {kEccP384, "ak: {algorithm: rsa-2048-pss, handle: 0x81010a60}\n"}};
   Site site;
   for (const auto& [kind, more] : rows) {
     CAPTURE(kind.name);

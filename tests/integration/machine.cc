@@ -58,6 +58,12 @@ void Machine::run(std::string_view path, std::string_view content) {
   publish(from);
 }
 
+void Machine::run_signed(std::string_view path, std::string_view content, const Bytes& signature) {
+  const std::size_t from = log_.bytes().size();
+  log_.record(kImaPcr, "ima-sig", {d_ng(digest_of(content)), n_ng(path), signature});
+  publish(from);
+}
+
 void Machine::publish(std::size_t from) {
   const ByteView news = ByteView(log_.bytes()).subspan(from);
   write_at(ima_log(), from, as_text(news));

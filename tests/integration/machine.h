@@ -24,6 +24,9 @@ class Machine {
   // Measures a file, into the log first and into every bank of the TPM then, as the kernel does.
   void run(std::string_view path, std::string_view content);
 
+  // The same for a file with this security.ima.
+  void run_signed(std::string_view path, std::string_view content, const Bytes& signature);
+
   // The next boot, of a TPM that keeps these banks alone. The agent has to be stopped.
   void reboot_with_banks(const std::vector<HashAlg>& banks);
 

@@ -27,6 +27,7 @@ void encode(const GoldenRecord& set, v1::GoldenSummary& out) {
   out.set_generation(set.generation);
   out.set_files(set.files);
   out.set_hashes(set.hashes);
+  out.set_signers(set.signers);
   out.set_source(set.source);
   out.set_pushed_at_ms(set.pushed_at.time_since_epoch().count());
 }
@@ -122,6 +123,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       Store& store = pushes_.world.store;
       ASSAY_TRY(const GoldenRecord set, store.golden_set(request->name()));
       encode(set, *response->mutable_set());
+      if (request->offset() == 0) ASSAY_OK(add_signers(request->name(), *response));
       if (request->limit() == 0) return {};
       ASSAY_TRY(const auto files, store.golden_files(request->name(), request->offset(),
                                                      std::min(request->limit(), kMaxListed)));
@@ -137,6 +139,16 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   }
 
  private:
+  Status add_signers(const std::string& set, v1::GetGoldenResponse& response) {
+    ASSAY_TRY(const auto signers, pushes_.world.store.golden_signers(set));
+    for (const GoldenSigner& signer : signers) {
+      v1::GoldenSigner& out = *response.add_signers();
+      out.set_name(signer.name);
+      out.set_key(format_digest(signer.key.fingerprint()));
+    }
+    return {};
+  }
+
   Pushes pushes_;
 };
 

@@ -216,6 +216,7 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .ima_policy_grace = ImaPolicyGrace::kFirstEvidence,
               .violations = node_class.violations,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
+              .signatures = &signatures_,
               .boot_pcrs = pending.basis.boot_pcrs});
   if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);
   if (wants_whole_log(pending, appraisal)) {

@@ -15,6 +15,7 @@
 #include "verifier/golden_index.h"
 #include "verifier/ledger.h"
 #include "verifier/sessions/conversation.h"
+#include "verifier/signature_cache.h"
 #include "verifier/worker_pool.h"
 
 namespace assay {
@@ -231,6 +232,7 @@ class Sessions {
   SessionSettings settings_;
   Guarded<State> state_;
   Guarded<std::function<void()>> wake_;
+  SignatureCache signatures_;
   WorkerPool workers_;
 };
 

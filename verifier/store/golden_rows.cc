@@ -9,7 +9,8 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kSelectSets =
-    "SELECT id, name, digest, generation, source, files, hashes, pushed_at FROM golden_sets ";
+    "SELECT id, name, digest, generation, source, files, hashes, "
+    "(SELECT count(*) FROM golden_signers WHERE set_id = id), pushed_at FROM golden_sets ";
 
 // A set as it stands, with its row.
 struct StoredSet {
@@ -65,6 +66,7 @@ Result<StoredSet> take_set(const Database& database, Statement& row) {
   set.record.source = row.take<std::string>();
   set.record.files = row.take<std::uint64_t>();
   set.record.hashes = row.take<std::uint64_t>();
+  set.record.signers = row.take<std::uint64_t>();
   set.record.pushed_at = row.take<Instant>();
   return set;
 }
@@ -103,16 +105,42 @@ Status insert_files(Database& database, std::int64_t set_id, const std::vector<G
   return {};
 }
 
+Status insert_signers(Database& database, std::int64_t set_id,
+                      const std::vector<GoldenSigner>& signers) {
+  for (std::size_t i = 0; i < signers.size(); ++i) {
+    ASSAY_OK(database.run("INSERT INTO golden_signers VALUES (?, ?, ?, ?)", set_id, i,
+                          as_bytes(signers[i].name), signers[i].key.encoded()));
+  }
+  return {};
+}
+
 Status replace_set(Database& database, std::optional<std::int64_t> old, const GoldenRecord& record,
-                   const std::vector<GoldenFile>& files) {
-  // Its files go with it.
+                   const GoldenSet& set) {
+  // Its files and signers go with it.
   if (old) ASSAY_OK(database.run("DELETE FROM golden_sets WHERE id = ?", *old));
   ASSAY_OK(database.run(
       "INSERT INTO golden_sets (name, digest, generation, source, files, hashes, pushed_at) "
       "VALUES (?, ?, ?, ?, ?, ?, ?)",
       record.name, record.digest, record.generation, record.source, record.files, record.hashes,
       record.pushed_at));
-  return insert_files(database, database.last_insert_id(), files);
+  const std::int64_t set_id = database.last_insert_id();
+  ASSAY_OK(insert_files(database, set_id, set.files));
+  return insert_signers(database, set_id, set.signers);
+}
+
+Result<std::vector<GoldenSigner>> read_signers_of(Database& database, std::int64_t set_id) {
+  ASSAY_TRY(Statement rows,
+            database.query(
+                "SELECT name, key FROM golden_signers WHERE set_id = ? ORDER BY position", set_id));
+  std::vector<GoldenSigner> signers;
+  for (;;) {
+    ASSAY_TRY(const bool row, rows.next());
+    if (!row) return signers;
+    std::string name(as_text(rows.take<Bytes>()));
+    auto key = parse_file_signer(rows.take<Bytes>());
+    if (!key) return database.malformed("a golden signer's key");
+    signers.push_back({std::move(name), *std::move(key)});
+  }
 }
 
 }  // namespace
@@ -129,9 +157,10 @@ Result<GoldenPush> write_golden_set(Database& database, const GoldenSet& set, co
                           .source = set.source,
                           .files = set.files.size(),
                           .hashes = count_hashes(set),
+                          .signers = set.signers.size(),
                           .pushed_at = now},
                   .changed = true};
-  ASSAY_OK(replace_set(database, old ? std::optional(old->id) : std::nullopt, push.set, set.files));
+  ASSAY_OK(replace_set(database, old ? std::optional(old->id) : std::nullopt, push.set, set));
   return push;
 }
 
@@ -168,11 +197,18 @@ Result<std::vector<GoldenFile>> read_golden_files(Database& database, std::strin
   }
 }
 
+Result<std::vector<GoldenSigner>> read_golden_signers(Database& database, std::string_view name) {
+  ASSAY_TRY(const StoredSet set, existing_set(database, name));
+  return read_signers_of(database, set.id);
+}
+
 Result<GoldenSnapshot> read_golden_snapshot(Database& database) {
   ASSAY_TRY(const std::vector<StoredSet> sets, read_sets(database));
   GoldenSnapshot::Builder builder;
   for (const StoredSet& set : sets) {
     const auto index = builder.add_set(set.record.name);
+    ASSAY_TRY(std::vector<GoldenSigner> signers, read_signers_of(database, set.id));
+    for (GoldenSigner& signer : signers) builder.add_signer(index, std::move(signer.key));
     ASSAY_TRY(Statement rows,
               database.query("SELECT digests FROM golden_files WHERE set_id = ?", set.id));
     for (;;) {

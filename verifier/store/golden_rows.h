@@ -1,4 +1,4 @@
-// Rows of `golden_sets` and `golden_files`. Callers hold a transaction where they write.
+// Rows of `golden_sets`, `golden_files` and `golden_signers`. Callers hold a transaction where they write.
 #pragma once
 
 #include "verifier/store/sqlite.h"
@@ -17,6 +17,7 @@ struct FileRange {
 };
 Result<std::vector<GoldenFile>> read_golden_files(Database& database, std::string_view name,
                                                   FileRange range);
+Result<std::vector<GoldenSigner>> read_golden_signers(Database& database, std::string_view name);
 Result<GoldenSnapshot> read_golden_snapshot(Database& database);
 
 }  // namespace assay

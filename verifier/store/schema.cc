@@ -163,6 +163,16 @@ CREATE TABLE boot_items (
     R"sql(
 ALTER TABLE nodes ADD COLUMN log_last_record TEXT;  -- "sha256:<hex>" of the last proven record
 )sql",
+
+    R"sql(
+CREATE TABLE golden_signers (
+  set_id INTEGER NOT NULL REFERENCES golden_sets ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name BLOB NOT NULL,                      -- for people
+  key BLOB NOT NULL,                       -- SubjectPublicKeyInfo in DER
+  PRIMARY KEY (set_id, position)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 Status check_owner(Database& database) {

@@ -248,6 +248,10 @@ Result<std::vector<GoldenFile>> Store::golden_files(std::string_view name, std::
   });
 }
 
+Result<std::vector<GoldenSigner>> Store::golden_signers(std::string_view name) {
+  return impl_->read([&](Database& database) { return read_golden_signers(database, name); });
+}
+
 Result<GoldenSnapshot> Store::load_golden_snapshot() {
   return impl_->read(read_golden_snapshot);
 }

@@ -161,6 +161,7 @@ struct GoldenRecord {
   std::string source{};
   std::uint64_t files = 0;
   std::uint64_t hashes = 0;
+  std::uint64_t signers = 0;
   Instant pushed_at{};
 };
 
@@ -249,6 +250,7 @@ class Store {
   Result<GoldenRecord> golden_set(std::string_view name);  // kNotFound
   Result<std::vector<GoldenFile>> golden_files(std::string_view name, std::uint64_t offset,
                                                std::uint32_t limit);
+  Result<std::vector<GoldenSigner>> golden_signers(std::string_view name);  // kNotFound
   // Everything golden, for the hot path.
   Result<GoldenSnapshot> load_golden_snapshot();
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/evidence_case.h"
 #include "tests/verifier/store/store_case.h"
 
 namespace assay {
@@ -9,6 +10,7 @@ namespace {
 
 using testing::kNow;
 using testing::later;
+using testing::read_test_data;
 using testing::StoreCase;
 
 Digest digest(std::uint8_t value, HashAlg alg = HashAlg::kSha256) {
@@ -41,6 +43,30 @@ TEST_CASE("push_golden: a set and its files are there after a restart") {
   CHECK(set->hashes == 3);  // one file is there twice
   CHECK(set->pushed_at == kNow);
   CHECK(*c.store->golden_files("host/debian-12", 0, 10) == host_set().files);
+}
+
+TEST_CASE("push_golden: keys of signers are there after a restart, and go with their set") {
+  StoreCase c;
+  GoldenSet set{.name = "signed", .source = "signers", .files = {}, .signers = {}};
+  for (const char* name : {"ima-ec", "ima-rsa"}) {
+    const Bytes spki = *signer_spki(read_test_data("keys/" + std::string(name) + ".pub"));
+    set.signers.push_back({name, *parse_file_signer(spki)});
+  }
+  REQUIRE(c.store->push_golden(set, digest(9), kNow));
+  REQUIRE(c.store->push_golden(host_set(), digest(8), kNow));
+  c.reopen();
+  CHECK(c.store->golden_set("signed")->signers == 2);
+  CHECK(c.store->golden_set("host/debian-12")->signers == 0);
+  CHECK(*c.store->golden_signers("signed") == set.signers);
+  const auto snapshot = c.store->load_golden_snapshot();
+  REQUIRE(snapshot);
+  REQUIRE(snapshot->signers().size() == 2);
+  CHECK(snapshot->set_name(snapshot->signers()[1].set) == "signed");
+  CHECK(snapshot->signers()[1].key.fingerprint() == set.signers[1].key.fingerprint());
+  set.signers.pop_back();
+  REQUIRE(c.store->push_golden(set, digest(7), kNow));
+  CHECK(c.store->load_golden_snapshot()->signers().size() == 1);
+  CHECK(c.store->golden_signers("none").error().id == FaultId::kNotFound);
 }
 
 TEST_CASE("push_golden: the set that stands already changes nothing") {

@@ -23,7 +23,7 @@ TEST_CASE("migrate: every table is strict") {
   REQUIRE(database);
   REQUIRE(migrate(*database));
   CHECK(*database->first<std::int64_t>("SELECT count(*) FROM pragma_table_list WHERE "
-                                       "schema = 'main' AND name NOT LIKE 'sqlite_%'") == 10);
+                                       "schema = 'main' AND name NOT LIKE 'sqlite_%'") == 11);
   CHECK(*database->first<std::int64_t>("SELECT count(*) FROM pragma_table_list WHERE schema = "
                                        "'main' AND name NOT LIKE 'sqlite_%' AND strict = 0") == 0);
 }

@@ -1,0 +1,54 @@
+#include "verifier/signature_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace assay {
+
+std::size_t SignatureCache::FirstBytes::operator()(const Digest& digest) const {
+  std::size_t out = 0;
+  std::memcpy(&out, digest.bytes().data(), sizeof out);
+  return out;
+}
+
+SignatureCache::Shard& SignatureCache::shard_of(const Digest& digest) {
+  return shards_[digest.bytes().back() % kShards];
+}
+
+void SignatureCache::keep(Shard& shard, const Digest& digest, Proof proof) {
+  if (shard.used.size() >= kMaxUsed) {
+    shard.unused = std::exchange(shard.used, {});
+  }
+  shard.used.insert_or_assign(digest, std::move(proof));
+}
+
+std::optional<Digest> SignatureCache::signer_of(const SignatureClaim& claim) {
+  Shard& shard = shard_of(claim.signed_digest);
+  const std::unique_lock lock(shard.mutex, std::try_to_lock);
+  if (!lock) return std::nullopt;
+  const auto is_claim = [&](const Proof& proof) {
+    return proof.kind == claim.kind && std::ranges::equal(proof.bytes, claim.proof);
+  };
+  if (const auto found = shard.used.find(claim.signed_digest); found != shard.used.end()) {
+    return is_claim(found->second) ? std::optional(found->second.signer) : std::nullopt;
+  }
+  const auto found = shard.unused.find(claim.signed_digest);
+  if (found == shard.unused.end() || !is_claim(found->second)) return std::nullopt;
+  Proof proof = std::move(found->second);
+  shard.unused.erase(found);
+  const Digest signer = proof.signer;
+  keep(shard, claim.signed_digest, std::move(proof));
+  return signer;
+}
+
+void SignatureCache::remember(const SignatureClaim& claim, const Digest& signer) {
+  if (claim.proof.size() > kMaxProofBytes) return;
+  Shard& shard = shard_of(claim.signed_digest);
+  const std::unique_lock lock(shard.mutex, std::try_to_lock);
+  if (!lock) return;
+  keep(shard, claim.signed_digest,
+       {.kind = claim.kind, .bytes = {claim.proof.begin(), claim.proof.end()}, .signer = signer});
+}
+
+}  // namespace assay
