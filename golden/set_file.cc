@@ -417,10 +417,12 @@ void sort_files(std::vector<GoldenFile>& files) {
 }
 
 void sort_signers(std::vector<GoldenSigner>& signers) {
-  const auto key = [](const GoldenSigner& signer) -> const Bytes& { return signer.key.encoded(); };
-  std::ranges::stable_sort(signers, {}, key);
-  const auto same = std::ranges::unique(signers, {}, key);
-  signers.erase(same.begin(), same.end());
+  std::stable_sort(signers.begin(), signers.end(),
+                   [](const auto& a, const auto& b) { return a.key.encoded() < b.key.encoded(); });
+  const auto same = std::unique(signers.begin(), signers.end(), [](const auto& a, const auto& b) {
+    return a.key.encoded() == b.key.encoded();
+  });
+  signers.erase(same, signers.end());
 }
 
 Result<GoldenSet> parse_golden_set(ByteView json) {
