@@ -60,6 +60,13 @@ class Acceptance {
     return signer.has_value();
   }
 
+  // As LogAppraiser::rule_for() numbers them.
+  void add_settled(const std::vector<std::uint64_t>& by_rule) {
+    for (std::size_t rule = 0; rule < by_rule.size(); ++rule) {
+      (rule == 0 ? by_digest_ : by_signer_[rule - 1]) += by_rule[rule];
+    }
+  }
+
   void report(AcceptedEntries& out) const {
     out.digest = by_digest_;
     for (std::size_t i = 0; i < by_signer_.size(); ++i) {
@@ -162,18 +169,33 @@ bool FaultList::has(FaultClass wanted) const {
   return std::ranges::any_of(faults_, [&](const Fault& f) { return fault_class(f.id) == wanted; });
 }
 
-LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
-                      const LogExpectation& expected) {
+// Rule 0 is the digest, rule i + 1 signer i.
+std::optional<std::size_t> LogAppraiser::rule_for(const ImaEntry& entry) const {
+  const GoldenSnapshot* golden = expected_.golden;
+  if (golden == nullptr || entry.index == 0 || !entry.file_digest) return std::nullopt;
+  // Other rules speak of these.
+  if (entry.name == kBootAggregate || contradicts_buffer(entry) ||
+      is_policy_load(entry, expected_)) {
+    return std::nullopt;
+  }
+  if (golden->contains(*entry.file_digest)) return 0;
+  const auto signer = recall_signer(entry, *golden, expected_.signatures);
+  return signer ? std::optional(*signer + 1) : std::nullopt;
+}
+
+LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {
+  ASSAY_CHECK(log.filter() == nullptr || log.filter() == this);
+  const LogExpectation& expected = expected_;
   LogAppraisal out;
   out.ima_policy = policy_state(log, expected);
   Acceptance accepted(expected);
   ImaEntry entry;
-  for (ImaLogReader entries = log.entries(); !entries.at_end();) {
-    ASSAY_CHECK(entries.read(entry).has_value());
+  for (OpenEntryReader entries = log.open_entries(); !entries.at_end();) {
+    entries.read(entry);
     if (entry.index == 0 && entry.name != kBootAggregate) {
       out.faults.add(about(FaultId::kBootAggregateMissing, entry));
     }
-    if (const auto aggregate_ok = check_boot_aggregate(entry, quoted)) {
+    if (const auto aggregate_ok = check_boot_aggregate(entry, quoted_)) {
       out.boot_aggregate_ok = out.boot_aggregate_ok.value_or(true) && *aggregate_ok;
       out.accepted.boot_aggregate += *aggregate_ok ? 1 : 0;
       if (!*aggregate_ok) {
@@ -196,6 +218,7 @@ LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
     }
   }
   miss_policy(log, expected, out);
+  accepted.add_settled(log.settled());
   accepted.report(out.accepted);
   return out;
 }

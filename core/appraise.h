@@ -96,9 +96,23 @@ struct LogExpectation {
 // and kImaPolicyRepeated, which only warns, for each further entry that has a policy's content: the log
 // does not say why a file was read.
 //
-// Total, and pure but for `signatures`.
-LogAppraisal appraise(const AttestedImaLog& log, const QuotedPcrs& quoted,
-                      const LogExpectation& expected);
+// As filter of the replay, an appraiser settles entries other than the boot's first that are golden by their
+// digest, or by a signature that is remembered: they are not looked at again.
+class LogAppraiser final : public EntryFilter {
+ public:
+  // All are borrowed.
+  LogAppraiser(const QuotedPcrs& quoted, const LogExpectation& expected)
+      : quoted_(quoted), expected_(expected) {}
+
+  std::optional<std::size_t> rule_for(const ImaEntry& entry) const override;
+
+  // `log` was replayed without a filter, or with this one. Total, and pure but for `signatures`.
+  LogAppraisal appraise(const AttestedImaLog& log) const;
+
+ private:
+  const QuotedPcrs& quoted_;
+  const LogExpectation& expected_;
+};
 
 // What the kernel writes as the first entry of a boot: the hash of boot_aggregate_selection(alg).
 // Nothing when the quote does not cover it all.

@@ -58,22 +58,24 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
     return {};
   }
 
+  const LogExpectation expected_of_log{.golden = expected.golden,
+                                       .ima_policy = expected.ima_policy,
+                                       .violations = expected.violations,
+                                       .grace = expected.ima_policy_grace,
+                                       .ima_policy_before = expected.from.ima_policy,
+                                       .today = expected.today,
+                                       .signatures = expected.signatures};
+  const LogAppraiser appraiser(quoted, expected_of_log);
   ASSAY_TRY(const AttestedImaLog log, replay_ima_log(evidence.ima_log, quoted, expected.from,
                                                      {.form = evidence.ima_log_form,
                                                       .start = expected.log_start,
-                                                      .allow_sha1 = expected.policy.allow_sha1}));
+                                                      .allow_sha1 = expected.policy.allow_sha1},
+                                                     &appraiser));
   // Banks that were asked for beside the primary one are there for boot_aggregate: firmware may leave
   // them empty, and a SHA-1 one proves too little.
   ASSAY_OK(judge_boot(evidence, expected,
                       expected.selection ? quoted.only(quoted.primary_bank()) : quoted, out));
-  LogAppraisal judged = appraise(log, quoted,
-                                 {.golden = expected.golden,
-                                  .ima_policy = expected.ima_policy,
-                                  .violations = expected.violations,
-                                  .grace = expected.ima_policy_grace,
-                                  .ima_policy_before = expected.from.ima_policy,
-                                  .today = expected.today,
-                                  .signatures = expected.signatures});
+  LogAppraisal judged = appraiser.appraise(log);
   if (judged.boot_aggregate_unproven && expected.from.entries > 0 &&
       expected.boot == BootQuestion::kNotAsked) {
     out.continuity = Continuity::kKernelReplaced;

@@ -109,7 +109,12 @@ Digest hash(HashAlg alg, ByteView data) {
 
 Digest extend(Hasher& hasher, const Digest& pcr, const Digest& value) {
   ASSAY_CHECK(hasher.alg() == pcr.alg() && pcr.alg() == value.alg());
-  return hasher({pcr.bytes(), value.bytes()});
+  // Side by side: one call of OpenSSL is faster than two.
+  std::array<std::uint8_t, 2 * kMaxHashSize> both;
+  const std::size_t size = hash_size(pcr.alg());
+  std::memcpy(both.data(), pcr.bytes().data(), size);
+  std::memcpy(both.data() + size, value.bytes().data(), size);
+  return hasher(ByteView(both).first(2 * size));
 }
 
 }  // namespace assay

@@ -161,15 +161,21 @@ std::optional<ByteView> ImaEntry::find(ImaField field) const {
   return found == all_fields().end() ? std::nullopt : std::optional(found->value);
 }
 
-// The algorithm is told by the field's size: nearly every entry has such a one.
 std::optional<Digest> parse_digest_field(ByteView value) {
-  for (const HashAlg alg : kAllHashAlgs) {
-    const std::string_view name = hash_name(alg);
-    if (value.size() != name.size() + 2 + hash_size(alg)) continue;
-    const std::string_view prefix = as_text(value.first(name.size() + 2));
-    if (prefix.starts_with(name) && prefix.ends_with(std::string_view(":\0", 2))) {
-      return Digest::from(alg, value.last(hash_size(alg)));
-    }
+  using namespace std::string_view_literals;
+  struct Form {
+    HashAlg alg;
+    std::string_view prefix;
+  };
+  static constexpr Form kForms[] = {{HashAlg::kSha1, "sha1:\0"sv},
+                                    {HashAlg::kSha256, "sha256:\0"sv},
+                                    {HashAlg::kSha384, "sha384:\0"sv},
+                                    {HashAlg::kSha512, "sha512:\0"sv}};
+  for (const Form& form : kForms) {
+    const std::size_t size = hash_size(form.alg);
+    if (value.size() != form.prefix.size() + size) continue;  // no two forms have one size
+    if (!as_text(value).starts_with(form.prefix)) return std::nullopt;
+    return Digest::from(form.alg, value.last(size));
   }
   return std::nullopt;
 }

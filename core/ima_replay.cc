@@ -56,7 +56,8 @@ class Bank {
 
   void extend_with(const ImaEntry& entry, TemplateDigests& digests) {
     std::optional<Digest>& pcr = pcrs_[entry.pcr.value()];
-    pcr = extend(digests.hasher(alg_), pcr.value_or(Digest::zero(alg_)), value_for(entry, digests));
+    if (!pcr) pcr = Digest::zero(alg_);
+    pcr = extend(digests.hasher(alg_), *pcr, value_for(entry, digests));
   }
 
   bool covers(PcrIndex index) const { return quoted_[index.value()] != nullptr; }
@@ -176,6 +177,11 @@ class Replay {
     return {};
   }
 
+  // Whether the quote is of the log up to this entry, the last one that was stepped over.
+  bool matches_after(const ImaEntry& entry) const {
+    return match_ && match_->at.entries == entry.index + 1;
+  }
+
   Result<Match> finish(std::uint64_t entries_seen) && {
     if (!match_) {
       return entries_seen == 0 && from_.entries > 0
@@ -231,6 +237,7 @@ struct Question {
   const QuotedPcrs& quoted;
   const LogCheckpoint& from;
   const ReplayRules& rules;
+  const EntryFilter* filter;
 };
 
 // What leads from the checkpoint to the quote, and what all entries were.
@@ -238,6 +245,38 @@ struct Found {
   Match match;
   std::uint64_t entries = 0;
   LogCounts counts;
+  OpenEntries open;
+  std::vector<std::uint64_t> settled;  // by rule
+};
+
+// Asks a filter about one entry after the other.
+class Sorter {
+ public:
+  explicit Sorter(const EntryFilter* filter) : filter_(filter) {}
+
+  // An entry whose record begins at `offset`.
+  void add(const ImaEntry& entry, std::size_t offset) {
+    const auto rule = filter_ == nullptr ? std::nullopt : filter_->rule_for(entry);
+    if (!rule) return open_.add({.offset = offset, .index = entry.index});
+    if (*rule >= settled_.size()) settled_.resize(*rule + 1);
+    ++settled_[*rule];
+  }
+
+  // All entries so far lead to the quote.
+  void mark() { at_match_ = settled_; }
+
+  // What there is before entry `end`, where mark() was called last.
+  void finish(std::uint64_t end, Found& out) && {
+    open_.keep_before(end);
+    out.open = std::move(open_);
+    if (!out.open.is_all()) out.settled = std::move(at_match_);
+  }
+
+ private:
+  const EntryFilter* filter_;
+  OpenEntries open_;
+  std::vector<std::uint64_t> settled_;
+  std::vector<std::uint64_t> at_match_;
 };
 
 // Counts without allocating but for a name that is new.
@@ -271,17 +310,21 @@ Result<Found> replay_as(ByteView log, const Question& question, Extends extends)
   Replay replay(question.quoted, question.from, question.rules.form.digests, extends);
   ImaLogReader reader(log, question.rules.form, question.from.entries);
   Counter counter;
+  Sorter sorter(question.filter);
   ImaEntry entry;
   while (!reader.at_end()) {
     const std::size_t begin = reader.offset();
     ASSAY_OK(reader.read(entry));
     ASSAY_OK(replay.step(entry, begin, reader.offset()));
     counter.add(entry);
+    sorter.add(entry, begin);
+    if (replay.matches_after(entry)) sorter.mark();
   }
   const std::uint64_t entries = reader.next_index() - question.from.entries;
   ASSAY_TRY(Match match, std::move(replay).finish(entries));
-  return Found{
-      .match = std::move(match), .entries = entries, .counts = std::move(counter).counts()};
+  Found out{.match = std::move(match), .entries = entries, .counts = std::move(counter).counts()};
+  std::move(sorter).finish(out.match.at.entries, out);
+  return out;
 }
 
 // From a log that begins at the checkpoint. The second way is looked at only when the first leads
@@ -323,6 +366,29 @@ Result<std::vector<std::size_t>> resume_points(ByteView log, const Question& que
 
 }  // namespace
 
+void OpenEntries::add(Place place) {
+  if (places_.size() == kMax) {
+    all_ = true;
+  } else {
+    places_.push_back(place);
+  }
+}
+
+void OpenEntries::keep_before(std::uint64_t index) {
+  while (!places_.empty() && places_.back().index >= index) places_.pop_back();
+  if (places_.size() < kMax) all_ = false;  // what did not fit was behind these
+}
+
+void OpenEntryReader::read(ImaEntry& entry) {
+  if (open_.is_all()) {
+    ASSAY_CHECK(all_.read(entry).has_value());
+    return;
+  }
+  const OpenEntries::Place& place = open_.places()[next_++];
+  ImaLogReader at(proven_.subspan(place.offset), form_, place.index);
+  ASSAY_CHECK(at.read(entry).has_value());
+}
+
 // Makes proofs: the only one that may.
 class ReplayedPart {
  public:
@@ -338,6 +404,9 @@ class ReplayedPart {
     out.first_entry_ = from.entries;
     out.tail_entries_ = from.entries + found.entries - found.match.at.entries;
     out.counts_ = std::move(found.counts);
+    out.filter_ = question.filter;
+    out.open_ = std::move(found.open);
+    out.settled_ = std::move(found.settled);
     out.next_ = std::move(found.match.at);
     const bool from_checkpoint = question.rules.start == LogStart::kAtCheckpoint;
     out.next_.bytes = end + (from_checkpoint ? from.bytes : begin);
@@ -350,8 +419,9 @@ class ReplayedPart {
 };
 
 Result<AttestedImaLog> replay_ima_log(ByteView log, const QuotedPcrs& quoted,
-                                      const LogCheckpoint& from, const ReplayRules& rules) {
-  const Question question{.quoted = quoted, .from = from, .rules = rules};
+                                      const LogCheckpoint& from, const ReplayRules& rules,
+                                      const EntryFilter* filter) {
+  const Question question{.quoted = quoted, .from = from, .rules = rules, .filter = filter};
   if (rules.start == LogStart::kAtCheckpoint) return ReplayedPart::attested(log, 0, question);
   ASSAY_TRY(const std::vector<std::size_t> points, resume_points(log, question));
   std::optional<Fault> first;

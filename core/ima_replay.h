@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/ima_log.h"
 #include "core/tpm_quote.h"
@@ -54,6 +55,55 @@ struct LogCounts {
   std::map<std::string, std::uint64_t, std::less<>> templates = {};
 };
 
+// Which entries are accepted by what they are alone, wherever they stand. Asked in the replay, while an
+// entry is at hand, so that appraisal looks at the others only. Called for entries that are not proven yet,
+// and may prove to be nothing: it has to be cheap, and decides nothing by itself.
+class EntryFilter {
+ public:
+  virtual ~EntryFilter() = default;
+  // The number of the rule that accepts `entry`, from 0 and below a thousand; nothing: it is open.
+  virtual std::optional<std::size_t> rule_for(const ImaEntry& entry) const = 0;
+};
+
+// Where the entries of a log are that a filter has not settled: the first kMax of them by place, and all
+// entries when there are more.
+class OpenEntries {
+ public:
+  static constexpr std::size_t kMax = 16384;
+  struct Place {
+    std::size_t offset;  // of the record, in the replayed bytes
+    std::uint64_t index;
+  };
+
+  void add(Place place);                  // behind those that are there
+  void keep_before(std::uint64_t index);  // forgets those from this entry on
+  bool is_all() const { return all_; }
+  const std::vector<Place>& places() const { return places_; }
+
+ private:
+  std::vector<Place> places_;
+  bool all_ = false;
+};
+
+// Reads the open entries of a proven log in log order. Borrows both.
+class OpenEntryReader {
+ public:
+  OpenEntryReader(ByteView proven, ImaLogForm form, std::uint64_t first_entry,
+                  const OpenEntries& open)
+      : proven_(proven), form_(form), open_(open), all_(proven, form, first_entry) {}
+
+  bool at_end() const { return open_.is_all() ? all_.at_end() : next_ == open_.places().size(); }
+  // The next one; not at_end(). They have parsed before.
+  void read(ImaEntry& entry);
+
+ private:
+  ByteView proven_;
+  ImaLogForm form_;
+  const OpenEntries& open_;
+  ImaLogReader all_;
+  std::size_t next_ = 0;
+};
+
 // Log entries whose digests lead to the PCRs that a TPM signed. Only replay_ima_log() makes one.
 // Borrows the log's bytes.
 class AttestedImaLog {
@@ -63,6 +113,15 @@ class AttestedImaLog {
 
   // The proven entries, in log order. They have parsed before, so next() cannot fail on them.
   ImaLogReader entries() const { return ImaLogReader(proven_, form_, first_entry_); }
+
+  // Those that `filter()` has not settled, and how many each of its rules has; without a filter all are
+  // open.
+  OpenEntryReader open_entries() const {
+    return OpenEntryReader(proven_, form_, first_entry_, open_);
+  }
+  // By number of the rule; those that no entry needed may be missing.
+  const std::vector<std::uint64_t>& settled() const { return settled_; }
+  const EntryFilter* filter() const { return filter_; }
 
   // Where the next replay goes on.
   const LogCheckpoint& next() const { return next_; }
@@ -84,6 +143,9 @@ class AttestedImaLog {
   LogCheckpoint next_;
   std::uint64_t tail_entries_ = 0;
   LogCounts counts_;
+  const EntryFilter* filter_ = nullptr;
+  OpenEntries open_;
+  std::vector<std::uint64_t> settled_;
 };
 
 // Extends PCRs with the entries of `log`, from `from` on, and keeps the prefix that ends on the
@@ -94,6 +156,7 @@ class AttestedImaLog {
 //   quoted   the proof; in its primary bank the IMA PCR has to match, and so has each other PCR that
 //            an entry names, unless it is still zero and its first entry is in the tail
 //   from     fresh, or the next() of an earlier replay of the same boot
+//   filter   null: nothing is settled
 //
 // A kernel that lacks a TPM bank's algorithm extends that bank with SHA-1 digests, zero-padded. From
 // a fresh checkpoint every other quoted bank that holds the IMA PCR is replayed too and has to match
@@ -117,7 +180,8 @@ class AttestedImaLog {
 // before extend under one mutex (Linux ima_queue.c ima_add_template_entry()), so a log read after the
 // quote is never behind it.
 Result<AttestedImaLog> replay_ima_log(ByteView log, const QuotedPcrs& quoted,
-                                      const LogCheckpoint& from, const ReplayRules& rules = {});
+                                      const LogCheckpoint& from, const ReplayRules& rules = {},
+                                      const EntryFilter* filter = nullptr);
 inline constexpr std::size_t kMaxResumePoints = 16;
 
 }  // namespace assay

@@ -1,6 +1,5 @@
 #include "verifier/signature_cache.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -28,7 +27,8 @@ std::optional<Digest> SignatureCache::signer_of(const SignatureClaim& claim) {
   const std::unique_lock lock(shard.mutex, std::try_to_lock);
   if (!lock) return std::nullopt;
   const auto is_claim = [&](const Proof& proof) {
-    return proof.kind == claim.kind && std::ranges::equal(proof.bytes, claim.proof);
+    return proof.kind == claim.kind && proof.bytes.size() == claim.proof.size() &&
+           std::memcmp(proof.bytes.data(), claim.proof.data(), claim.proof.size()) == 0;
   };
   if (const auto found = shard.used.find(claim.signed_digest); found != shard.used.end()) {
     return is_claim(found->second) ? std::optional(found->second.signer) : std::nullopt;

@@ -28,15 +28,24 @@ std::optional<std::size_t> verify(const SignatureClaim& claim, const GoldenSnaps
 
 }  // namespace
 
+std::optional<std::size_t> recall_signer(const ImaEntry& entry, const GoldenSnapshot& golden,
+                                         SignatureMemory* memory) {
+  if (golden.signers().empty() || memory == nullptr) return std::nullopt;
+  for (const ImaField field : kSignatureFields) {
+    const auto claim = signature_claim(entry, field);
+    const auto found = claim ? recall(*claim, golden, *memory) : std::nullopt;
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::size_t> find_signer(const ImaEntry& entry, const GoldenSnapshot& golden,
                                        SignatureMemory* memory) {
   if (golden.signers().empty()) return std::nullopt;
+  if (const auto known = recall_signer(entry, golden, memory)) return known;
   for (const ImaField field : kSignatureFields) {
     const auto claim = signature_claim(entry, field);
-    if (!claim) continue;
-    auto found = memory == nullptr ? std::nullopt : recall(*claim, golden, *memory);
-    if (found) return found;
-    found = verify(*claim, golden);
+    const auto found = claim ? verify(*claim, golden) : std::nullopt;
     if (!found) continue;
     if (memory != nullptr) memory->remember(*claim, golden.signers()[*found].key.fingerprint());
     return found;

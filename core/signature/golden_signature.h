@@ -28,4 +28,8 @@ class SignatureMemory {
 std::optional<std::size_t> find_signer(const ImaEntry& entry, const GoldenSnapshot& golden,
                                        SignatureMemory* memory);
 
+// The same of what is remembered alone: nothing is verified.
+std::optional<std::size_t> recall_signer(const ImaEntry& entry, const GoldenSnapshot& golden,
+                                         SignatureMemory* memory);
+
 }  // namespace assay

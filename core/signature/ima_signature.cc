@@ -63,12 +63,13 @@ std::optional<SignatureClaim> claim_in_sig(const ImaEntry& entry, ByteView field
   const bool verity = entry.digest_kind == FileDigestKind::kVerity;
   const XattrType wanted = verity ? XattrType::kVeritySignature : XattrType::kSignature;
   if (signature->type != wanted) return std::nullopt;
-  SignatureClaim out{.signed_digest = file, .key_id = signature->key_id, .proof = field};
+  // Version 2 cannot say that a digest is fs-verity's.
+  if (signature->version == 2 && verity) return std::nullopt;
+  std::optional<SignatureClaim> out;
+  out.emplace(SignatureClaim{.signed_digest = file, .key_id = signature->key_id, .proof = field});
   if (signature->version == 3) {
-    out.kind = SignatureKind::kFileId;
-    out.signed_digest = file_id_digest(wanted, file);
-  } else if (verity) {
-    return std::nullopt;  // version 2 cannot say that a digest is fs-verity's
+    out->kind = SignatureKind::kFileId;
+    out->signed_digest = file_id_digest(wanted, file);
   }
   return out;
 }
@@ -175,7 +176,8 @@ std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, ImaField fi
   auto claim = field == ImaField::kSig      ? claim_in_sig(entry, *value)
                : field == ImaField::kEvmSig ? claim_in_evmsig(entry, *value)
                                             : claim_in_modsig(entry, *value);
-  return claim && claim->signed_digest.alg() != HashAlg::kSha1 ? claim : std::nullopt;
+  if (claim && claim->signed_digest.alg() == HashAlg::kSha1) claim.reset();
+  return claim;
 }
 
 bool vouches(const FileSigner& signer, const SignatureClaim& claim) {

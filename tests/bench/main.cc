@@ -9,6 +9,7 @@
 #include "cli/golden_files.h"
 #include "tests/bench/quote_bench.h"
 #include "tests/bench/replay_bench.h"
+#include "tests/bench/signed_bench.h"
 
 namespace assay::bench {
 namespace {
@@ -87,11 +88,18 @@ int run(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(kinds));
   quote_verb->callback([&] { exit = print(quote_bench(kind)); });
 
+  std::uint64_t signed_entries = 200'000;
+  CLI::App* signed_verb =
+      app.add_subcommand("signed", "judge a log of files that a golden key has signed");
+  signed_verb->add_option("--entries", signed_entries, "so many at least")->capture_default_str();
+  signed_verb->callback([&] { exit = print(signed_bench(signed_entries)); });
+
   app.footer(
       "Examples:\n"
       "  assay-bench replay /sys/kernel/security/ima/binary_runtime_measurements\n"
       "  assay-bench replay ima.log --golden host.json --bank sha384\n"
       "  assay-bench quote --alg p256\n"
+      "  assay-bench signed\n"
       "\n"
       "Prints one line of JSON: ours, the limit, and their ratio.");
   try {

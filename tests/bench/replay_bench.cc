@@ -35,13 +35,6 @@ class Bare {
   openssl::EvpMdCtx context_{EVP_MD_CTX_new()};
 };
 
-QuotedPcrs quoted(const PcrValues& values) {
-  FakeTpm tpm;
-  tpm.pcrs = values;
-  const Nonce nonce = testing::nonce_of(1);
-  return verify_quote(tpm.quote(nonce), tpm.ak(), nonce, {.allow_sha1 = true}).value();
-}
-
 }  // namespace
 
 Result<BenchLog> BenchLog::make(ByteView log, HashAlg bank, std::uint64_t least_entries) {
@@ -106,17 +99,26 @@ PcrValues BenchLog::digest_only() const {
   return out;
 }
 
+QuotedPcrs BenchLog::quote() const {
+  FakeTpm tpm;
+  tpm.pcrs = pcrs_;
+  const Nonce nonce = testing::nonce_of(1);
+  return verify_quote(tpm.quote(nonce), tpm.ak(), nonce, {.allow_sha1 = true}).value();
+}
+
 Result<nlohmann::ordered_json> replay_bench(const BenchLog& log, const GoldenSnapshot& golden) {
-  const QuotedPcrs proof = quoted(log.pcrs());
+  const QuotedPcrs proof = log.quote();
   const ReplayRules rules{.form = log.form()};
-  ASSAY_TRY(const AttestedImaLog once, replay_ima_log(log.bytes(), proof, {}, rules));
-  const std::uint64_t faults = appraise(once, proof, {.golden = &golden}).faults.total();
+  const LogExpectation expected{.golden = &golden};
+  const LogAppraiser appraiser(proof, expected);
+  ASSAY_TRY(const AttestedImaLog once, replay_ima_log(log.bytes(), proof, {}, rules, &appraiser));
+  const std::uint64_t faults = appraiser.appraise(once).faults.total();
   const Rates rates = measure(
       static_cast<double>(log.entries()),
       [&] {
-        const auto proven = replay_ima_log(log.bytes(), proof, {}, rules);
+        const auto proven = replay_ima_log(log.bytes(), proof, {}, rules, &appraiser);
         ASSAY_CHECK(proven.has_value() && proven->size() == log.entries());
-        ASSAY_CHECK(appraise(*proven, proof, {.golden = &golden}).faults.total() == faults);
+        ASSAY_CHECK(appraiser.appraise(*proven).faults.total() == faults);
       },
       [&] { ASSAY_CHECK(log.digest_only() == log.pcrs()); });
   nlohmann::ordered_json out;

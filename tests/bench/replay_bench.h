@@ -8,6 +8,7 @@
 #include "core/golden_set.h"
 #include "core/ima_log.h"
 #include "core/result.h"
+#include "core/tpm_quote.h"
 
 namespace assay::bench {
 
@@ -23,6 +24,9 @@ class BenchLog {
   HashAlg bank() const { return bank_; }
   std::uint64_t entries() const { return entries_; }
   const PcrValues& pcrs() const { return pcrs_; }
+
+  // A quote of its PCRs.
+  QuotedPcrs quote() const;
 
   // Digests that every file of the log has.
   const std::vector<Digest>& file_digests() const { return file_digests_; }
@@ -49,7 +53,7 @@ class BenchLog {
   std::vector<std::unique_ptr<Bytes>> padded_;  // of entries of template "ima"
 };
 
-// Ours: replay_ima_log() and appraise(). The limit: digest_only().
+// Ours: replay_ima_log() and LogAppraiser. The limit: digest_only().
 Result<nlohmann::ordered_json> replay_bench(const BenchLog& log, const GoldenSnapshot& golden);
 
 }  // namespace assay::bench
