@@ -4,6 +4,25 @@
 #include <utility>
 
 namespace assay {
+namespace {
+
+// Holds a flag that was free.
+class Hold {
+ public:
+  explicit Hold(std::atomic_flag& flag)
+      : flag_(flag.test_and_set(std::memory_order_acquire) ? nullptr : &flag) {}
+  ~Hold() {
+    if (flag_ != nullptr) flag_->clear(std::memory_order_release);
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  explicit operator bool() const { return flag_ != nullptr; }
+
+ private:
+  std::atomic_flag* flag_;
+};
+
+}  // namespace
 
 std::size_t SignatureCache::FirstBytes::operator()(const Digest& digest) const {
   std::size_t out = 0;
@@ -24,8 +43,8 @@ void SignatureCache::keep(Shard& shard, const Digest& digest, Proof proof) {
 
 std::optional<Digest> SignatureCache::signer_of(const SignatureClaim& claim) {
   Shard& shard = shard_of(claim.signed_digest);
-  const std::unique_lock lock(shard.mutex, std::try_to_lock);
-  if (!lock) return std::nullopt;
+  const Hold hold(shard.busy);
+  if (!hold) return std::nullopt;
   const auto is_claim = [&](const Proof& proof) {
     return proof.kind == claim.kind && proof.bytes.size() == claim.proof.size() &&
            std::memcmp(proof.bytes.data(), claim.proof.data(), claim.proof.size()) == 0;
@@ -45,8 +64,8 @@ std::optional<Digest> SignatureCache::signer_of(const SignatureClaim& claim) {
 void SignatureCache::remember(const SignatureClaim& claim, const Digest& signer) {
   if (claim.proof.size() > kMaxProofBytes) return;
   Shard& shard = shard_of(claim.signed_digest);
-  const std::unique_lock lock(shard.mutex, std::try_to_lock);
-  if (!lock) return;
+  const Hold hold(shard.busy);
+  if (!hold) return;
   keep(shard, claim.signed_digest,
        {.kind = claim.kind, .bytes = {claim.proof.begin(), claim.proof.end()}, .signer = signer});
 }

@@ -31,7 +31,7 @@ std::optional<std::size_t> verify(const SignatureClaim& claim, const GoldenSnaps
 std::optional<std::size_t> recall_signer(const ImaEntry& entry, const GoldenSnapshot& golden,
                                          SignatureMemory* memory) {
   if (golden.signers().empty() || memory == nullptr) return std::nullopt;
-  for (const ImaField field : kSignatureFields) {
+  for (const ImaFieldValue& field : entry.all_fields()) {
     const auto claim = signature_claim(entry, field);
     const auto found = claim ? recall(*claim, golden, *memory) : std::nullopt;
     if (found) return found;
@@ -43,7 +43,7 @@ std::optional<std::size_t> find_signer(const ImaEntry& entry, const GoldenSnapsh
                                        SignatureMemory* memory) {
   if (golden.signers().empty()) return std::nullopt;
   if (const auto known = recall_signer(entry, golden, memory)) return known;
-  for (const ImaField field : kSignatureFields) {
+  for (const ImaFieldValue& field : entry.all_fields()) {
     const auto claim = signature_claim(entry, field);
     const auto found = claim ? verify(*claim, golden) : std::nullopt;
     if (!found) continue;

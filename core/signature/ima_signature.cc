@@ -65,8 +65,10 @@ std::optional<SignatureClaim> claim_in_sig(const ImaEntry& entry, ByteView field
   if (signature->type != wanted) return std::nullopt;
   // Version 2 cannot say that a digest is fs-verity's.
   if (signature->version == 2 && verity) return std::nullopt;
-  std::optional<SignatureClaim> out;
-  out.emplace(SignatureClaim{.signed_digest = file, .key_id = signature->key_id, .proof = field});
+  std::optional<SignatureClaim> out(std::in_place);
+  out->signed_digest = file;
+  out->key_id = signature->key_id;
+  out->proof = field;
   if (signature->version == 3) {
     out->kind = SignatureKind::kFileId;
     out->signed_digest = file_id_digest(wanted, file);
@@ -150,6 +152,12 @@ std::optional<SignatureClaim> claim_in_modsig(const ImaEntry& entry, ByteView fi
   return SignatureClaim{.kind = SignatureKind::kAppended, .signed_digest = *digest, .proof = field};
 }
 
+bool may_be_signed(const ImaEntry& entry) {
+  if (!entry.file_digest || entry.file_digest->alg() == HashAlg::kSha1) return false;
+  const auto buffer = entry.find(ImaField::kBuf);
+  return !buffer || buffer->empty();
+}
+
 }  // namespace
 
 std::optional<XattrSignature> parse_xattr_signature(ByteView value) {
@@ -167,15 +175,12 @@ std::optional<XattrSignature> parse_xattr_signature(ByteView value) {
   return out;
 }
 
-std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, ImaField field) {
-  const auto value = entry.find(field);
-  if (!value || value->empty() || !entry.file_digest) return std::nullopt;
-  if (entry.file_digest->alg() == HashAlg::kSha1) return std::nullopt;
-  const auto buffer = entry.find(ImaField::kBuf);
-  if (buffer && !buffer->empty()) return std::nullopt;
-  auto claim = field == ImaField::kSig      ? claim_in_sig(entry, *value)
-               : field == ImaField::kEvmSig ? claim_in_evmsig(entry, *value)
-                                            : claim_in_modsig(entry, *value);
+std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, const ImaFieldValue& field) {
+  std::optional<SignatureClaim> claim;
+  if (field.value.empty() || !may_be_signed(entry)) return claim;
+  if (field.field == ImaField::kSig) claim = claim_in_sig(entry, field.value);
+  if (field.field == ImaField::kEvmSig) claim = claim_in_evmsig(entry, field.value);
+  if (field.field == ImaField::kModsig) claim = claim_in_modsig(entry, field.value);
   if (claim && claim->signed_digest.alg() == HashAlg::kSha1) claim.reset();
   return claim;
 }

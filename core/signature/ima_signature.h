@@ -51,11 +51,7 @@ struct SignatureClaim {
   ByteView proof;            // the field, borrowed from the entry
 };
 
-// The fields of an entry that can hold a proof.
-inline constexpr ImaField kSignatureFields[] = {ImaField::kSig, ImaField::kEvmSig,
-                                                ImaField::kModsig};
-
-// What `field`, one of kSignatureFields, of `entry` claims. Only entries whose file digest is known
+// What `field` of `entry` claims: nothing, unless it is `sig`, `evmsig` or `modsig`. Only entries whose file digest is known
 // claim anything; those of buffers never do. Nor do signatures
 //   * by SHA-1, for which two files with one digest can be made,
 //   * of a digest of another algorithm or kind (file, fs-verity) than the entry's,
@@ -64,7 +60,7 @@ inline constexpr ImaField kSignatureFields[] = {ImaField::kSig, ImaField::kEvmSi
 //     in other templates a field that root chooses could be called `d-modsig`.
 //
 // Total and pure; no allocation.
-std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, ImaField field);
+std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, const ImaFieldValue& field);
 
 // Whether `signer` made the proof. Total and pure; costs a signature verification.
 bool vouches(const FileSigner& signer, const SignatureClaim& claim);

@@ -70,7 +70,8 @@ std::optional<ImaEntry> read_entry(ByteView input) {
   if (!entry.file_digest) return std::nullopt;
   entry.digest_state = FileDigestState::kKnown;
   entry.template_name = "ima-modsig";
-  const ImaField proof = kSignatureFields[(kind & 0x7f) % std::size(kSignatureFields)];
+  constexpr ImaField kProofs[] = {ImaField::kSig, ImaField::kEvmSig, ImaField::kModsig};
+  const ImaField proof = kProofs[(kind & 0x7f) % std::size(kProofs)];
   entry.fields[entry.field_count++] = {proof, "", reader.take(reader.u16(ByteOrder::kLittle))};
   for (const ImaField field : kOrder) {
     entry.fields[entry.field_count++] = {field, "", reader.take(reader.u16(ByteOrder::kLittle))};
@@ -85,7 +86,7 @@ void check(ByteView input) {
   const auto entry = read_entry(input);
   if (!entry) return;
   check_header(entry->fields[0].value);
-  const auto claim = signature_claim(*entry, entry->fields[0].field);
+  const auto claim = signature_claim(*entry, entry->fields[0]);
   const auto found = find_signer(*entry, golden, nullptr);
   FUZZ_CHECK(!found || claim);
   if (!found) return;

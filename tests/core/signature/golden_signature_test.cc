@@ -219,28 +219,31 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
       Digest in_xattr = kFile;
       std::string names = "security.selinux|security.ima";
       std::uint32_t owner_in_entry = 7;
+      bool ima_first = false;
     };
     const auto entry_of = [&](const Case& c) {
-      const Bytes selinux = {'a', 'b'};
-      const Bytes ima = ima_xattr(c.in_xattr);
+      std::vector<Bytes> xattrs = {{'a', 'b'}, ima_xattr(c.in_xattr)};
+      if (c.ima_first) std::swap(xattrs[0], xattrs[1]);
       // What the file's real signer signed: owner 7, group 8, mode 0100755.
       const Bytes misc = joined({Bytes(12), numbers.number(7, 4), numbers.number(8, 4),
                                  numbers.number(0100755, 2), Bytes(2)});
-      const Digest signed_digest = hash(HashAlg::kSha256, joined({selinux, ima, misc}));
+      const Digest signed_digest = hash(HashAlg::kSha256, joined({joined(xattrs), misc}));
       const Bytes sig =
           xattr(kEvm, 2, HashAlg::kSha256, key.signer().key_id(), key.sign(signed_digest));
-      return OneEntry("evm-sig",
-                      {d_ng(kFile), n_ng("/bin/x"), sig, n_ng(c.names),
-                       joined({numbers.number(selinux.size(), 4), numbers.number(ima.size(), 4)}),
-                       joined({selinux, ima}), numbers.number(c.owner_in_entry, 4),
-                       numbers.number(8, 4), numbers.number(0100755, 2)},
-                      form);
+      const Bytes sizes =
+          joined({numbers.number(xattrs[0].size(), 4), numbers.number(xattrs[1].size(), 4)});
+      return OneEntry(
+          "evm-sig",
+          {d_ng(kFile), n_ng("/bin/x"), sig, n_ng(c.names), sizes, joined(xattrs),
+           numbers.number(c.owner_in_entry, 4), numbers.number(8, 4), numbers.number(0100755, 2)},
+          form);
     };
     CHECK(accepted(entry_of({}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.in_xattr = digest_of("other")}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima|security.selinux"}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima"}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima|security.ima"}), key.signer()));
+    CHECK_FALSE(accepted(entry_of({.names = "security.ima", .ima_first = true}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.owner_in_entry = 0}), key.signer()));
     // Without what it covers, a portable signature proves nothing.
     const OneEntry whole = entry_of({});
