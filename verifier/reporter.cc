@@ -71,6 +71,7 @@ void Reporter::judged(const Appraisal& appraisal, std::chrono::nanoseconds took)
   metrics_.observe_attestation_duration(took);
   if (appraisal.log) {
     metrics_.add_entries_replayed(appraisal.log->proven);
+    metrics_.add_entries_accepted(appraisal.log->accepted);
     return;
   }
   rejected(appraisal.faults.listed().at(0));

@@ -348,6 +348,7 @@ TEST_CASE(
   }));
   CHECK(state_of(site.verifier) == "trusted");
 
+  CHECK(site.verifier.metric(R"(assay_ima_entries_accepted_total{rule="signature"})") == 1);
   const Bytes forged =
       xattr(3, 2, HashAlg::kSha256, key.signer().key_id(), other.sign(digest_of("evil")));
   site.machine.run_signed("/usr/bin/evil", "evil", forged);

@@ -100,6 +100,9 @@ class Metrics::Families {
   Counter& entries = counters("assay_ima_entries_replayed_total",
                               "Measurement log entries that were replayed and judged.")
                          .Add({});
+  Family<Counter>& accepted =
+      counters("assay_ima_entries_accepted_total",
+               "Proven measurement log entries without a fault, by the rule that accepted them.");
   Gauge& golden_sets =
       gauges("assay_golden_images", "Golden sets that evidence is judged against.").Add({});
   Gauge& golden_hashes =
@@ -141,6 +144,7 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
   for (const AttestationResult result : kAllResults) {
     labelled(families_->attestations, "result", result_name(result));
   }
+  add_entries_accepted({});
   for (const NodeState state : kAllNodeStates) state_gauge(families_->nodes, state);
   for (const FaultId id : kAllFaults) {
     if (is_rejection_reason(id)) labelled(families_->rejected, "reason", fault_name(id));
@@ -169,6 +173,19 @@ void Metrics::count_evidence_rejected(FaultId reason) {
 
 void Metrics::add_entries_replayed(std::uint64_t entries) {
   families_->entries.Increment(static_cast<double>(entries));
+}
+
+void Metrics::add_entries_accepted(const AcceptedEntries& accepted) {
+  std::uint64_t signatures = 0;
+  for (const AcceptedEntries::Signer& signer : accepted.signers) signatures += signer.entries;
+  const std::pair<std::string_view, std::uint64_t> rules[] = {
+      {"boot_aggregate", accepted.boot_aggregate},
+      {"ima_policy", accepted.ima_policy},
+      {"digest", accepted.digest},
+      {"signature", signatures}};
+  for (const auto& [rule, entries] : rules) {
+    labelled(families_->accepted, "rule", rule).Increment(static_cast<double>(entries));
+  }
 }
 
 void Metrics::set_node_state(std::string_view node, NodeState state) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/appraise.h"
 #include "core/fault.h"
 #include "core/verdict.h"
 
@@ -36,6 +37,7 @@ class Metrics {
   void observe_attestation_duration(std::chrono::nanoseconds duration);
   void count_evidence_rejected(FaultId reason);
   void add_entries_replayed(std::uint64_t entries);
+  void add_entries_accepted(const AcceptedEntries& accepted);  // of keys: all together
 
   void set_node_state(std::string_view node, NodeState state);
   void set_last_verified(std::string_view node, Instant at);  // 0 until the first call

@@ -38,10 +38,19 @@ TEST_CASE("Metrics: known series stand at 0 from the start, so that rate() sees 
         "assay_attestation_duration_seconds_count",
         "assay_violations_total{kind=\"ima.unknown_digest\",severity=\"critical\"}",
         "assay_violations_total{kind=\"ima.pcr_mismatch\",severity=\"critical\"}",
-        "assay_violations_active{kind=\"ima.unknown_digest\"}", "assay_nodes{state=\"trusted\"}",
-        "assay_nodes{state=\"compromised\"}", "assay_nodes{state=\"stale\"}",
-        "assay_nodes{state=\"unknown\"}", "assay_ima_entries_replayed_total", "assay_golden_images",
-        "assay_golden_hashes", "assay_alert_queue_length",
+        "assay_violations_active{kind=\"ima.unknown_digest\"}",
+        "assay_nodes{state=\"trusted\"}",
+        "assay_nodes{state=\"compromised\"}",
+        "assay_nodes{state=\"stale\"}",
+        "assay_nodes{state=\"unknown\"}",
+        "assay_ima_entries_replayed_total",
+        "assay_golden_images",
+        "assay_ima_entries_accepted_total{rule=\"boot_aggregate\"}",
+        "assay_ima_entries_accepted_total{rule=\"ima_policy\"}",
+        "assay_ima_entries_accepted_total{rule=\"digest\"}",
+        "assay_ima_entries_accepted_total{rule=\"signature\"}",
+        "assay_golden_hashes",
+        "assay_alert_queue_length",
         "assay_evidence_rejected_total{reason=\"quote.nonce_mismatch\"}",
         "assay_evidence_rejected_total{reason=\"evidence.none\"}"}) {
     CAPTURE(series);
@@ -61,6 +70,11 @@ TEST_CASE("Metrics: every call moves its series") {
   metrics.observe_attestation_duration(std::chrono::milliseconds(30));
   metrics.count_evidence_rejected(FaultId::kQuoteNonceMismatch);
   metrics.add_entries_replayed(80);
+  const Digest key = Digest::zero(HashAlg::kSha256);
+  metrics.add_entries_accepted({.boot_aggregate = 1,
+                                .ima_policy = 2,
+                                .digest = 70,
+                                .signers = {{"a", key, 3}, {"b", key, 4}}});
   metrics.count_violation({.id = FaultId::kImaUnknownDigest});
   metrics.set_violations_active(FaultId::kImaUnknownDigest, 3);
   metrics.set_golden({.sets = 2, .hashes = 30'000});
@@ -77,6 +91,10 @@ TEST_CASE("Metrics: every call moves its series") {
   CHECK(value_of(metrics, "assay_attestation_duration_seconds_bucket{le=\"0.05\"}") == "1");
   CHECK(value_of(metrics, "assay_evidence_rejected_total{reason=\"quote.nonce_mismatch\"}") == "1");
   CHECK(value_of(metrics, "assay_ima_entries_replayed_total") == "80");
+  CHECK(value_of(metrics, "assay_ima_entries_accepted_total{rule=\"boot_aggregate\"}") == "1");
+  CHECK(value_of(metrics, "assay_ima_entries_accepted_total{rule=\"ima_policy\"}") == "2");
+  CHECK(value_of(metrics, "assay_ima_entries_accepted_total{rule=\"digest\"}") == "70");
+  CHECK(value_of(metrics, "assay_ima_entries_accepted_total{rule=\"signature\"}") == "7");
   CHECK(value_of(metrics,
                  "assay_violations_total{kind=\"ima.unknown_digest\",severity=\"critical\"}") ==
         "1");
