@@ -10,6 +10,7 @@
 
 #include "core/buffer/certificate.h"
 #include "core/tpm_public.h"
+#include "core/tpm_types.h"
 
 namespace assay {
 
@@ -32,20 +33,6 @@ constexpr PublicFaults kFaults = {FaultId::kGoldenMalformed, FaultId::kGoldenMal
 constexpr std::size_t kMaxCmsBytes = std::size_t{64} << 10;
 constexpr int kMaxCmsSigners = 8;
 using PublicKeyInfo = Handle<X509_PUBKEY, X509_PUBKEY_free>;
-
-const EVP_MD* method_of(HashAlg alg) {
-  switch (alg) {
-    case HashAlg::kSha1:
-      return EVP_sha1();
-    case HashAlg::kSha256:
-      return EVP_sha256();
-    case HashAlg::kSha384:
-      return EVP_sha384();
-    case HashAlg::kSha512:
-      return EVP_sha512();
-  }
-  return nullptr;
-}
 
 // The SubjectPublicKeyInfo that `der` is, and nothing behind it.
 PublicKeyInfo parse_spki(ByteView der) {
@@ -82,7 +69,7 @@ bool hashes_with(CMS_SignerInfo* signer, HashAlg alg) {
   CMS_SignerInfo_get0_algs(signer, nullptr, nullptr, &digest, nullptr);
   const ASN1_OBJECT* name = nullptr;
   if (digest != nullptr) X509_ALGOR_get0(&name, nullptr, nullptr, digest);
-  return name != nullptr && OBJ_obj2nid(name) == EVP_MD_get_type(method_of(alg));
+  return name != nullptr && OBJ_obj2nid(name) == EVP_MD_get_type(openssl_md(alg));
 }
 
 // Signed attributes hold the content's digest, and the signature is over them. OpenSSL looks for the
@@ -121,7 +108,7 @@ bool FileSigner::verify(const Digest& digest, ByteView signature) const {
   const bool rsa = EVP_PKEY_is_a(key_->get(), "RSA") == 1;
   const bool good = EVP_PKEY_verify_init(context.get()) == 1 &&
                     (!rsa || EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1) &&
-                    EVP_PKEY_CTX_set_signature_md(context.get(), method_of(digest.alg())) == 1 &&
+                    EVP_PKEY_CTX_set_signature_md(context.get(), openssl_md(digest.alg())) == 1 &&
                     EVP_PKEY_verify(context.get(), signature.data(), signature.size(),
                                     digest.bytes().data(), digest.bytes().size()) == 1;
   ERR_clear_error();
