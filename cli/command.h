@@ -12,7 +12,8 @@ namespace assay {
 // Exit statuses, as docs/evidence-bundle.md has them.
 enum class Exit : std::uint8_t {
   kOk = 0,       // the question was answered; evidence: trusted
-  kRefused = 1,  // the verifier refused, or found nothing; evidence: authentic, with violations
+  kRefused = 1,  // the verifier refused, or found nothing; evidence: authentic, with violations;
+                 // two sets: not the same
   kInvalid = 2,  // evidence that is not authentic, or cannot be read
   kUsage = 3,    // a bad option, a file that cannot be used, a verifier that cannot be reached
 };

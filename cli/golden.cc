@@ -6,6 +6,7 @@
 #include "cli/codec.h"
 #include "cli/files.h"
 #include "cli/golden_build.h"
+#include "cli/golden_diff.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -127,11 +128,13 @@ GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
   add_examples(*noun,
                "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
                "  assay golden push host.json\n"
+               "  assay golden diff old.json host.json\n"
                "  assay golden list");
   add_build(*noun, chosen);
   add_push(*noun, chosen);
   add_list(*noun, chosen);
   add_show(*noun, chosen);
+  add_diff(*noun, chosen);
 }
 
 void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
@@ -201,6 +204,20 @@ void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
   add_server_options(*verb, server_);
   add_examples(*verb, "  assay golden show host/debian-12");
   verb->callback([this, &chosen] { chosen = [this] { return show(); }; });
+}
+
+void GoldenCommands::add_diff(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("diff", "say what changed from one set file to another");
+  verb->add_option("A", set_file_, "the older set file")->required();
+  verb->add_option("B", newer_set_file_, "the newer set file")->required();
+  add_json_flag(*verb, format_);
+  add_examples(*verb,
+               "  assay golden diff host-1.json host-2.json\n"
+               "\n"
+               "Status 0: the same files and image. 1: not the same. 3: a file is no set.");
+  verb->callback([this, &chosen] {
+    chosen = [this] { return diff_set_files(set_file_, newer_set_file_, format_); };
+  });
 }
 
 bool GoldenCommands::has_source() const {

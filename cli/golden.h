@@ -24,6 +24,7 @@ class GoldenCommands {
   void add_push(CLI::App& noun, Action& chosen);
   void add_list(CLI::App& noun, Action& chosen);
   void add_show(CLI::App& noun, Action& chosen);
+  void add_diff(CLI::App& noun, Action& chosen);
 
   bool has_source() const;
   Result<BuiltSet> build_files() const;
@@ -45,6 +46,7 @@ class GoldenCommands {
   std::vector<std::string> signers_;
   std::string name_;
   std::string set_file_;
+  std::string newer_set_file_;
   std::vector<std::string> hashes_;
 };
 

@@ -1,0 +1,226 @@
+#include "cli/golden_diff.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "cli/fault_row.h"
+#include "cli/files.h"
+#include "cli/table.h"
+#include "core/text.h"
+#include "golden/set_diff.h"
+#include "golden/set_file.h"
+
+namespace assay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "sha256:" and enough of the digest to tell two apart; --json has all of it.
+constexpr std::size_t kShortDigestBytes = 24;
+
+struct NamedList {
+  std::string_view one;
+  std::string_view all;
+  const ListDifference* list;
+};
+
+std::array<NamedList, 3> lists_of(const ImageDifference& image) {
+  return {{{"name", "names", &image.names},
+           {"digest", "digests", &image.digests},
+           {"layer", "layers", &image.layers}}};
+}
+
+Result<GoldenSet> load_set(const std::string& path) {
+  ASSAY_TRY(const Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
+                                               .too_large = FaultId::kGoldenTooLarge}));
+  auto set = parse_golden_set(file);
+  if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
+  return set;
+}
+
+std::string octal(std::uint32_t mode) {
+  std::string out;
+  for (int shift = 9; shift >= 0; shift -= 3) {
+    out.push_back(static_cast<char>('0' + (mode >> shift & 7)));
+  }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
+  return out;
+}
+
+std::string short_digest(const Digest& digest) {
+  return shorten(format_digest(digest), kShortDigestBytes);
+}
+
+// "sha1+sha256"
+std::string algorithms_of(const GoldenFile& file) {
+  std::string out;
+  for (const Digest& digest : file.digests) {
+    out += (out.empty() ? "" : "+") + std::string(hash_name(digest.alg()));
+  }
+  return out;
+}
+
+std::string from_to(const std::string& before, const std::string& after) {
+  return before + " -> " + after;
+}
+
+std::string describe(const GoldenFile& file) {
+  std::vector<std::string> out = {short_digest(file.digests.back())};
+  if (file.size != 0) out.push_back(std::to_string(file.size) + " bytes");
+  if (file.mode != 0) out.push_back("mode " + octal(file.mode));
+  return joined(out);
+}
+
+// The strongest algorithm that both have, in which they differ.
+void add_digests(const GoldenFile& before, const GoldenFile& after, std::vector<std::string>& out) {
+  for (auto left = before.digests.rbegin(); left != before.digests.rend(); ++left) {
+    const auto right = std::ranges::find(after.digests, left->alg(), &Digest::alg);
+    if (right != after.digests.end() && *right != *left) {
+      return out.push_back(from_to(short_digest(*left), short_digest(*right)));
+    }
+  }
+}
+
+std::string describe(const GoldenFile& before, const GoldenFile& after) {
+  std::vector<std::string> out;
+  add_digests(before, after, out);
+  if (before.size != 0 && after.size != 0 && before.size != after.size) {
+    out.push_back(from_to(std::to_string(before.size), std::to_string(after.size)) + " bytes");
+  }
+  if (before.mode != 0 && after.mode != 0 && before.mode != after.mode) {
+    out.push_back("mode " + from_to(octal(before.mode), octal(after.mode)));
+  }
+  if (algorithms_of(before) != algorithms_of(after)) {
+    out.push_back("digests " + from_to(algorithms_of(before), algorithms_of(after)));
+  }
+  // Last, because a path may hold anything.
+  if (before.path != after.path) out.push_back("to " + after.path);
+  return joined(out);
+}
+
+std::string summary(const SetDifference& diff) {
+  const std::string unchanged = std::to_string(diff.unchanged);
+  if (diff.empty()) return "same: " + unchanged + " files\n";
+  std::vector<std::string> counts;
+  for (std::size_t i = 0; i < kFileChanges; ++i) {
+    if (diff.counts[i] == 0) continue;
+    const auto name = file_change_name(static_cast<FileChange>(i));
+    counts.push_back(std::to_string(diff.counts[i]) + " " + std::string(name));
+  }
+  if (!diff.image.empty()) counts.emplace_back("image");
+  if (!diff.signers.empty()) counts.emplace_back("signers");
+  return "different: " + joined(counts) + "; " + unchanged + " unchanged\n";
+}
+
+std::string image_table(const ImageDifference& image) {
+  Table table({"CHANGE", "IMAGE", "VALUE"});
+  for (const NamedList& named : lists_of(image)) {
+    for (const std::string& item : named.list->removed) {
+      table.add({"removed", std::string(named.one), item});
+    }
+    for (const std::string& item : named.list->added) {
+      table.add({"added", std::string(named.one), item});
+    }
+    if (named.list->reordered) table.add({"reordered", std::string(named.all), ""});
+  }
+  return table.text();
+}
+
+std::string signer_table(const ListDifference& signers) {
+  Table table({"CHANGE", "SIGNER"});
+  for (const std::string& item : signers.removed) table.add({"removed", item});
+  for (const std::string& item : signers.added) table.add({"added", item});
+  return table.text();
+}
+
+std::string file_table(const SetDifference& diff) {
+  Table table({"CHANGE", "PATH", "DETAIL"});
+  for (const FileDifference& file : diff.files) {
+    const GoldenFile& named = file.before != nullptr ? *file.before : *file.after;
+    const bool both = file.before != nullptr && file.after != nullptr;
+    table.add({std::string(file_change_name(file.change)), named.path,
+               both ? describe(*file.before, *file.after) : describe(named)});
+  }
+  return table.text();
+}
+
+std::string set_text(const GoldenSet& set) {
+  return set.name + " (" + set.source + ", " + std::to_string(set.files.size()) + " files)";
+}
+
+std::string diff_text(const GoldenSet& before, const GoldenSet& after, const SetDifference& diff) {
+  std::string out =
+      summary(diff) + format_fields({{"before", set_text(before)}, {"after", set_text(after)}});
+  if (!diff.image.empty()) out += '\n' + image_table(diff.image);
+  if (!diff.signers.empty()) out += '\n' + signer_table(diff.signers);
+  if (!diff.files.empty()) out += '\n' + file_table(diff);
+  return out;
+}
+
+Json set_json(const GoldenSet& set) {
+  return {{"name", set.name}, {"source", set.source}, {"files", set.files.size()}};
+}
+
+Json file_json(const GoldenFile* file) {
+  if (file == nullptr) return nullptr;
+  Json out;
+  out["path"] = escape_bytes(file->path);
+  out["digests"] = Json::array();
+  for (const Digest& digest : file->digests) out["digests"].push_back(format_digest(digest));
+  out["size"] = file->size;
+  out["mode"] = octal(file->mode);
+  return out;
+}
+
+Json escaped(const std::vector<std::string>& items) {
+  Json out = Json::array();
+  for (const std::string& item : items) out.push_back(escape_bytes(item));
+  return out;
+}
+
+Json diff_json(const GoldenSet& before, const GoldenSet& after, const SetDifference& diff) {
+  Json out;
+  out["same"] = diff.empty();
+  out["before"] = set_json(before);
+  out["after"] = set_json(after);
+  for (std::size_t i = 0; i < kFileChanges; ++i) {
+    out["counts"][file_change_name(static_cast<FileChange>(i))] = diff.counts[i];
+  }
+  out["counts"]["unchanged"] = diff.unchanged;
+  for (const NamedList& named : lists_of(diff.image)) {
+    out["image"][named.all] = {{"removed", named.list->removed},
+                               {"added", named.list->added},
+                               {"reordered", named.list->reordered}};
+  }
+  out["signers"]["removed"] = escaped(diff.signers.removed);
+  out["signers"]["added"] = escaped(diff.signers.added);
+  out["files"] = Json::array();
+  for (const FileDifference& file : diff.files) {
+    out["files"].push_back({{"change", file_change_name(file.change)},
+                            {"before", file_json(file.before)},
+                            {"after", file_json(file.after)}});
+  }
+  return out;
+}
+
+}  // namespace
+
+Exit diff_set_files(const std::string& before, const std::string& after, Format format) {
+  const Result<GoldenSet> older = load_set(before);
+  if (!older) return complain(older.error());
+  const Result<GoldenSet> newer = load_set(after);
+  if (!newer) return complain(newer.error());
+  const SetDifference diff = diff_golden_sets(*older, *newer);
+  print(format == Format::kJson ? format_json(diff_json(*older, *newer, diff))
+                                : diff_text(*older, *newer, diff));
+  return diff.empty() ? Exit::kOk : Exit::kRefused;
+}
+
+}  // namespace assay
