@@ -135,6 +135,7 @@ GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
   add_list(*noun, chosen);
   add_show(*noun, chosen);
   add_diff(*noun, chosen);
+  signing_.add_to(*noun, chosen);
 }
 
 void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {

@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/golden_build.h"
+#include "cli/golden_sign.h"
 
 namespace assay {
 
@@ -34,6 +35,7 @@ class GoldenCommands {
   Exit list() const;
   Exit show() const;
 
+  GoldenSigning signing_;
   ServerOptions server_;
   Format format_ = Format::kTable;
   std::string rootfs_;

@@ -6,7 +6,6 @@
 #include "tests/support/evidence_case.h"
 #include "tests/support/fake_tpm.h"
 #include "tests/support/ima_builder.h"
-#include "tests/support/signing.h"
 
 using namespace assay;
 using namespace assay::testing;
@@ -333,6 +332,20 @@ TEST_CASE(
   CHECK(again.faults.worst() == Severity::kWarning);
 }
 
+TEST_CASE("attest: a golden IMA policy is loaded, too, where a golden set has its file") {
+  Node node;
+  GoldenSnapshot::Builder builder;
+  const auto set = builder.add_set("host");
+  for (const char* name : {"good", "policy"}) builder.add(set, digest_of(name));
+  node.golden = std::move(builder).build();
+  node.log.file("/etc/ima/ima-policy", digest_of("policy"));
+  const Appraisal got = attest_with(node, policy_rule());
+  CHECK(names(got.faults) == Names{});
+  CHECK(got.next->ima_policy == ImaPolicyState::kLoaded);
+  CHECK(got.log->accepted.ima_policy == 1);
+  CHECK(got.log->accepted.digest == 1);
+}
+
 TEST_CASE("attest: a boot's first evidence may be without its IMA policy, and is told of once") {
   Node node;
   const ImaPolicyRule rule = policy_rule();
@@ -452,45 +465,4 @@ TEST_CASE("attest: a boot policy is judged where the boot is asked for") {
   };
   CHECK(faults(BootQuestion::kAsked) == Names{"boot.pcr_not_accepted", "boot.log_missing"});
   CHECK(faults(BootQuestion::kNotAsked) == Names{});
-}
-
-TEST_CASE(
-    "attest: what the replay settles is judged as what it leaves open, however much there is") {
-  const SigningKey key = SigningKey::ecdsa();
-  GoldenSnapshot::Builder builder;
-  const auto set = builder.add_set("host");
-  builder.add(set, digest_of("good"));
-  builder.add(set, digest_of("boot_aggregate"));
-  builder.add_signer(set, key.signer());
-  const GoldenSnapshot golden = std::move(builder).build();
-  for (const std::size_t unknown : {std::size_t{3}, OpenEntries::kMax - 3, OpenEntries::kMax + 5}) {
-    CAPTURE(unknown);
-    FakeTpm tpm;
-    ImaBuilder log;
-    log.boot_aggregate(tpm.pcrs);
-    const Bytes signature = sig_v2(key, digest_of("signed"));
-    for (std::size_t i = 0; i < unknown; ++i) {
-      log.file("/bad", digest_of("bad")).file("/good", digest_of("good"));
-    }
-    log.record(kImaPcr, "ima-sig", {d_ng(digest_of("signed")), n_ng("/s"), signature});
-    log.file("boot_aggregate", digest_of("boot_aggregate")).violation("/v");
-    tpm.set(log.pcrs());
-    const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
-    log.file("/good", digest_of("good")).file("/bad", digest_of("bad"));  // the tail
-    const LogExpectation expected{.golden = &golden};
-    const LogAppraiser appraiser(proof, expected);
-    const auto filtered = replay_ima_log(log.bytes(), proof, {}, {}, &appraiser);
-    const auto plain = replay_ima_log(log.bytes(), proof, {});
-    REQUIRE(filtered.has_value());
-    REQUIRE(plain.has_value());
-    CHECK(filtered->tail_entries() == 2);
-    for (const auto& got : {appraiser.appraise(*filtered), appraiser.appraise(*plain)}) {
-      CHECK(got.faults.total() == unknown + 2);  // the unknown, the false aggregate, the violation
-      CHECK(got.accepted.digest == unknown);
-      CHECK(got.accepted.boot_aggregate == 1);
-      REQUIRE(got.accepted.signers.size() == 1);
-      CHECK(got.accepted.signers[0].entries == 1);
-      CHECK(got.faults.listed()[0].entry == 1);
-    }
-  }
 }

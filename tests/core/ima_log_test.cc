@@ -167,6 +167,15 @@ TEST_CASE("ImaLogReader: foreign template data that is no fields is carried whol
   CHECK(entry->template_data.size() == 7);
 }
 
+TEST_CASE(
+    "ImaLogReader: foreign template data of more fields than a template has is carried whole") {
+  const Bytes log = one("ima-nx", std::vector<Bytes>(kMaxImaFields + 1));
+  const auto entry = ImaLogReader(log).next();
+  REQUIRE(entry.has_value());
+  CHECK(entry->field_count == 0);
+  CHECK(entry->template_data.size() == 4 * (kMaxImaFields + 1));
+}
+
 TEST_CASE("ImaLogReader: out-of-tree templates are read by their fields") {
   const Bytes d = d_ng(digest_of("x"));
   const Bytes n = n_ng("/x");

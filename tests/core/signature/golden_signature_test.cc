@@ -139,6 +139,11 @@ TEST_CASE("find_signer: version 2 is over the digest that the entry has") {
   CHECK_FALSE(accepted(ima_sig(kFile, {}), key.signer()));
   const Digest longer = hash(HashAlg::kSha512, as_bytes("file"));
   CHECK(accepted(ima_sig(longer, sig_v2(key, longer)), key.signer()));
+  // Of another type: fs-verity's, and EVM's, which is over other things.
+  for (const std::uint8_t type : {kVerity, kEvm}) {
+    const Bytes other = xattr(type, 2, kFile.alg(), key.signer().key_id(), key.sign(kFile));
+    CHECK_FALSE(accepted(ima_sig(kFile, other), key.signer()));
+  }
   // Of a digest by an algorithm other than the entry's.
   CHECK_FALSE(accepted(
       ima_sig(kFile, xattr(kIma, 2, HashAlg::kSha512, key.signer().key_id(), key.sign(kFile))),
@@ -216,6 +221,7 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
     const ImaLogForm form{.order = order, .digests = HashAlg::kSha1};
     const ImaBuilder numbers({HashAlg::kSha256}, form);
     struct Case {
+      Digest in_entry = kFile;
       Digest in_xattr = kFile;
       std::string names = "security.selinux|security.ima";
       std::uint32_t owner_in_entry = 7;
@@ -234,12 +240,14 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
           joined({numbers.number(xattrs[0].size(), 4), numbers.number(xattrs[1].size(), 4)});
       return OneEntry(
           "evm-sig",
-          {d_ng(kFile), n_ng("/bin/x"), sig, n_ng(c.names), sizes, joined(xattrs),
+          {d_ng(c.in_entry), n_ng("/bin/x"), sig, n_ng(c.names), sizes, joined(xattrs),
            numbers.number(c.owner_in_entry, 4), numbers.number(8, 4), numbers.number(0100755, 2)},
           form);
     };
     CHECK(accepted(entry_of({}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.in_xattr = digest_of("other")}), key.signer()));
+    const Digest sha1 = hash(HashAlg::kSha1, as_bytes("file"));
+    CHECK_FALSE(accepted(entry_of({.in_entry = sha1, .in_xattr = sha1}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima|security.selinux"}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima"}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima|security.ima"}), key.signer()));

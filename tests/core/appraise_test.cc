@@ -1,0 +1,58 @@
+#include "core/appraise.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/fake_tpm.h"
+#include "tests/support/ima_builder.h"
+#include "tests/support/signing.h"
+
+using namespace assay;
+using namespace assay::testing;
+
+namespace {
+
+const Nonce kNonce = nonce_of(1);
+
+}  // namespace
+
+TEST_CASE(
+    "LogAppraiser: what the replay settles is judged as what it leaves open, however much there "
+    "is") {
+  const SigningKey key = SigningKey::ecdsa();
+  GoldenSnapshot::Builder builder;
+  const auto set = builder.add_set("host");
+  builder.add(set, digest_of("good"));
+  builder.add(set, digest_of("boot_aggregate"));
+  builder.add_signer(set, key.signer());
+  const GoldenSnapshot golden = std::move(builder).build();
+  for (const std::size_t unknown : {std::size_t{3}, OpenEntries::kMax - 3, OpenEntries::kMax + 5}) {
+    CAPTURE(unknown);
+    FakeTpm tpm;
+    ImaBuilder log;
+    log.boot_aggregate(tpm.pcrs);
+    const Bytes signature = sig_v2(key, digest_of("signed"));
+    for (std::size_t i = 0; i < unknown; ++i) {
+      log.file("/bad", digest_of("bad")).file("/good", digest_of("good"));
+    }
+    log.record(kImaPcr, "ima-sig", {d_ng(digest_of("signed")), n_ng("/s"), signature});
+    log.file("boot_aggregate", digest_of("boot_aggregate")).violation("/v");
+    tpm.set(log.pcrs());
+    const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
+    log.file("/good", digest_of("good")).file("/bad", digest_of("bad"));  // the tail
+    const LogExpectation expected{.golden = &golden};
+    const LogAppraiser appraiser(proof, expected);
+    const auto filtered = replay_ima_log(log.bytes(), proof, {}, {}, &appraiser);
+    const auto plain = replay_ima_log(log.bytes(), proof, {});
+    REQUIRE(filtered.has_value());
+    REQUIRE(plain.has_value());
+    CHECK(filtered->tail_entries() == 2);
+    for (const auto& got : {appraiser.appraise(*filtered), appraiser.appraise(*plain)}) {
+      CHECK(got.faults.total() == unknown + 2);  // the unknown, the false aggregate, the violation
+      CHECK(got.accepted.digest == unknown);
+      CHECK(got.accepted.boot_aggregate == 1);
+      REQUIRE(got.accepted.signers.size() == 1);
+      CHECK(got.accepted.signers[0].entries == 1);
+      CHECK(got.faults.listed()[0].entry == 1);
+    }
+  }
+}
