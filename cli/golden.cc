@@ -150,6 +150,8 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
       ->add_option("--key", keys_,
                    "X.509 certificate in PEM or DER that may be on a keyring; may be repeated")
       ->allow_extra_args(false);
+  CLI::Option* dpkg = source->add_option(
+      "--dpkg", dpkg_, "root of a Debian system: every regular file of its packages");
   source->require_option(0, 1);
   verb->add_option("--signer", signers_,
                    "certificate or public key whose signature makes any file golden; may be "
@@ -162,6 +164,10 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"sha1", "sha256", "sha384", "sha512"}))
       ->excludes(ima_log);
+  verb->add_flag_callback(
+          "--allow-changed", [this] { changed_ = ChangedFiles::kTake; },
+          "take files of packages that are not as they were installed")
+      ->needs(dpkg);
   CLI::App* which = verb->add_option_group("which", "one of a source's several images");
   which->add_option("--ref", ref_, "the image's name or tag in its source");
   which->add_option("--platform", platform_, "the image's platform: linux/amd64, linux/arm/v7, …");
@@ -173,6 +179,7 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
                "  assay golden build --name learned -o learned.json \\\n"
                "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements\n"
                "  assay golden build --signer vendor.pem --name signed/vendor -o vendor.json\n"
+               "  assay golden build --dpkg /mnt --name host/debian-12 -o host.json\n"
                "  assay golden build --key ima.pem --key evm.der --name keys -o keys.json");
   verb->callback([this, &chosen] { chosen = [this] { return build(); }; });
 }
@@ -222,13 +229,14 @@ void GoldenCommands::add_diff(CLI::App& noun, Action& chosen) {
 }
 
 bool GoldenCommands::has_source() const {
-  return !keys_.empty() || !(rootfs_ + ima_log_ + oci_ + docker_archive_).empty();
+  return !keys_.empty() || !(rootfs_ + dpkg_ + ima_log_ + oci_ + docker_archive_).empty();
 }
 
 Result<BuiltSet> GoldenCommands::build_files() const {
   if (!keys_.empty()) return build_set_from_keys(name_, keys_, hashes_);
   if (!ima_log_.empty()) return build_set_from_log(name_, ima_log_);
   if (!rootfs_.empty()) return build_set_from_tree(name_, rootfs_, hashes_);
+  if (!dpkg_.empty()) return build_set_from_dpkg(name_, dpkg_, hashes_, changed_);
   if (!has_source()) return set_of_signers(name_);
   const ImageForm form = oci_.empty() ? ImageForm::kDockerArchive : ImageForm::kOciLayout;
   return build_set_from_image(name_,

@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/golden_build.h"
+#include "cli/golden_dpkg.h"
 #include "cli/golden_sign.h"
 
 namespace assay {
@@ -45,6 +46,8 @@ class GoldenCommands {
   std::string ref_;
   std::string platform_;
   std::vector<std::string> keys_;
+  std::string dpkg_;
+  ChangedFiles changed_ = ChangedFiles::kRefuse;
   std::vector<std::string> signers_;
   std::string name_;
   std::string set_file_;

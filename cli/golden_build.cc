@@ -21,15 +21,6 @@ constexpr std::size_t kMaxImaLogBytes = std::size_t{1} << 30;
 constexpr unsigned kMaxThreads = 16;
 constexpr std::size_t kMaxPathsForPeople = 20;
 
-std::vector<HashAlg> algorithms(const std::vector<std::string>& names) {
-  std::vector<HashAlg> out;
-  for (const HashAlg alg : kAllHashAlgs) {
-    if (std::ranges::find(names, hash_name(alg)) != names.end()) out.push_back(alg);
-  }
-  if (out.empty()) out.push_back(HashAlg::kSha256);
-  return out;
-}
-
 std::size_t count_hashes(const GoldenSet& set) {
   std::vector<Digest> digests;
   for (const GoldenFile& file : set.files) {
@@ -56,18 +47,30 @@ std::string signer_name(ByteView file, const std::string& path) {
 
 }  // namespace
 
+std::vector<HashAlg> chosen_algorithms(const std::vector<std::string>& names) {
+  std::vector<HashAlg> out;
+  for (const HashAlg alg : kAllHashAlgs) {
+    if (std::ranges::find(names, hash_name(alg)) != names.end()) out.push_back(alg);
+  }
+  if (out.empty()) out.push_back(HashAlg::kSha256);
+  return out;
+}
+
+unsigned build_threads() {
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
+}
+
 Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string& dir,
                                      const std::vector<std::string>& hashes) {
   ProgressBar bar("hashing");
-  ASSAY_TRY(RootfsFiles tree,
-            build_from_rootfs(
-                {.dir = dir,
-                 .algorithms = algorithms(hashes),
-                 .threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads),
-                 .on_progress = [&bar](const BuildProgress& p) {
-                   // A file costs something even when it is empty.
-                   bar.show(p.bytes_done + p.files_done, p.bytes_total + p.files_total);
-                 }}));
+  ASSAY_TRY(RootfsFiles tree, build_from_rootfs({.dir = dir,
+                                                 .algorithms = chosen_algorithms(hashes),
+                                                 .threads = build_threads(),
+                                                 .on_progress = [&bar](const BuildProgress& p) {
+                                                   // A file costs something even when it is empty.
+                                                   bar.show(p.bytes_done + p.files_done,
+                                                            p.bytes_total + p.files_total);
+                                                 }}));
   BuiltSet out{.set = {.name = name, .source = "rootfs", .files = std::move(tree.files)},
                .left_out = {{"sockets_pipes_devices", tree.special},
                             {"pseudo_filesystems", tree.pseudo_filesystems.size()},
@@ -80,8 +83,8 @@ Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string&
 Result<BuiltSet> build_set_from_image(const std::string& name, ImageOptions options,
                                       const std::vector<std::string>& hashes) {
   ProgressBar bar("reading layers");
-  options.algorithms = algorithms(hashes);
-  options.threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
+  options.algorithms = chosen_algorithms(hashes);
+  options.threads = build_threads();
   options.on_progress = [&bar](const BuildProgress& p) {
     // How much a `docker save` archive holds is known only at its end.
     if (p.bytes_total > 0) bar.show(p.bytes_done, p.bytes_total);
@@ -125,7 +128,7 @@ Result<BuiltSet> build_set_from_keys(const std::string& name, const std::vector<
     GoldenFile key{.path = "key:" + (facts->subject.empty() ? facts->serial : facts->subject),
                    .digests = {},
                    .size = der->size()};
-    for (const HashAlg alg : algorithms(hashes)) key.digests.push_back(hash(alg, *der));
+    for (const HashAlg alg : chosen_algorithms(hashes)) key.digests.push_back(hash(alg, *der));
     out.set.files.push_back(std::move(key));
   }
   sort_files(out.set.files);

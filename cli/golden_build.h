@@ -19,6 +19,12 @@ struct BuiltSet {
   std::vector<std::string> left_out_paths;                      // those that are known by name
 };
 
+// What `hashes`, names of algorithms as the command line has them, ask for: sha256 when there is none.
+std::vector<HashAlg> chosen_algorithms(const std::vector<std::string>& hashes);
+
+// How many threads hash.
+unsigned build_threads();
+
 // Of every regular file in a directory. `hashes` are names of algorithms; none: sha256. Shows its
 // progress on a terminal.
 Result<BuiltSet> build_set_from_tree(const std::string& name, const std::string& dir,

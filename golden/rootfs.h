@@ -6,23 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "golden/hash_files.h"
 #include "golden/set_file.h"
 
 namespace assay {
 
-struct BuildProgress {
-  std::uint64_t files_done = 0;
-  std::uint64_t files_total = 0;
-  std::uint64_t bytes_done = 0;
-  std::uint64_t bytes_total = 0;  // as sizes stood when the tree was listed
-};
-
 struct RootfsOptions {
   std::string dir;
-  std::vector<HashAlg> algorithms = {HashAlg::kSha256};  // at least one, each once
-  unsigned threads = 2;                                  // at least one
-  // Called after every file and every few MiB, from any thread, one call at a time.
-  std::function<void(const BuildProgress&)> on_progress = {};
+  std::vector<HashAlg> algorithms = {HashAlg::kSha256};        // at least one, each once
+  unsigned threads = 2;                                        // at least one
+  std::function<void(const BuildProgress&)> on_progress = {};  // as HashOptions has it
 };
 
 struct RootfsFiles {
