@@ -202,6 +202,7 @@ ListDifference diff_lists(const std::vector<std::string>& before,
 
 std::vector<std::string> texts(const std::vector<Digest>& digests) {
   std::vector<std::string> out;
+  out.reserve(digests.size());
   for (const Digest& digest : digests) out.push_back(format_digest(digest));
   return out;
 }

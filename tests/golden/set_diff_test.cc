@@ -125,6 +125,10 @@ TEST_CASE("diff_golden_sets: each pair of files is the change that its table row
        {file_with("/a", "a", {sha1, sha256})},
        {file_with("/b", "a", {sha256})},
        "moved /a /b"},
+      {"moved, by digests stronger than usual",
+       {file_with("/a", "a", {HashAlg::kSha512})},
+       {file_with("/b", "a", {HashAlg::kSha384, HashAlg::kSha512})},
+       "moved /a /b"},
       {"moved and of another mode", {file("/a", "a", 0600)}, {file("/b", "a")}, "moved /a /b"},
   };
   for (const Row& row : rows) {
