@@ -36,7 +36,7 @@ TEST_CASE("golden build --dpkg: a set of what is installed, quiet when all is as
   const Finished got = root.build({"--hash", "sha1,sha256"});
   CHECK(got.exit == 0);
   CHECK(got.err.empty());
-  CHECK(got.out.starts_with("name    n\ndigest  sha256:"));
+  CHECK(got.out.find("dpkg\n") != std::string::npos);
   const GoldenSet set = root.read();
   CHECK(set.source == "dpkg");
   REQUIRE(set.files.size() == 3);
@@ -98,7 +98,8 @@ TEST_CASE("golden build --dpkg: what cannot be built is one line, status 3, and 
       {{"--dpkg", empty.path().string()}, "var/lib/dpkg/status: No such file"},
       {{"--dpkg", (empty / "none").string()}, "none: No such file"},
       {{"--rootfs", root.path(), "--allow-changed"}, "--allow-changed requires --dpkg"},
-      {{"--rootfs", root.path(), "--dpkg", root.path()}, "and 2 were given"},
+      {{"--rootfs", root.path(), "--dpkg", root.path()},
+       "--rootfs,--oci,--docker-archive,--ima-log,--key,--dpkg"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.says);
