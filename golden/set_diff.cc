@@ -209,6 +209,7 @@ std::vector<std::string> texts(const std::vector<Digest>& digests) {
 
 std::vector<std::string> texts(const std::vector<GoldenSigner>& signers) {
   std::vector<std::string> out;
+  out.reserve(signers.size());
   for (const GoldenSigner& signer : signers) {
     out.push_back(format_digest(signer.key.fingerprint()) + " " + signer.name);
   }

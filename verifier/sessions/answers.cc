@@ -156,8 +156,8 @@ Status Sessions::on_refusal(StreamId stream, std::uint64_t challenge_id, std::st
     return *session.node;
   });
   if (!node) return tl::unexpected<Fault>(node.error());
-  world_.attempts.rejected(fault);
   (void)reject(*node, fault);
+  world_.attempts.rejected(fault);
   return {};
 }
 
@@ -221,8 +221,8 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
   if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);
   if (wants_whole_log(pending, appraisal)) {
     const Fault& fault = appraisal.faults.listed()[0];
-    world_.attempts.rejected(fault);
     (void)reject(pending.basis.node, fault);
+    world_.attempts.rejected(fault);
     return finish(stream, pending, appraisal, std::nullopt);
   }
   world_.attempts.judged(appraisal, world_.clock.monotonic() - started);
