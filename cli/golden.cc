@@ -7,6 +7,7 @@
 #include "cli/files.h"
 #include "cli/golden_build.h"
 #include "cli/golden_diff.h"
+#include "cli/golden_files.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -21,16 +22,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMaxPage = 1000;
-
-// Reads a set and checks it as the verifier will: what is wrong with it is said here, by file.
-Result<Bytes> load_set_file(const std::string& path) {
-  ASSAY_TRY(Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
-                                         .too_large = FaultId::kGoldenTooLarge}));
-  if (const auto set = parse_golden_set(file); !set) {
-    return tl::unexpected<Fault>(with_subject(set.error(), path));
-  }
-  return file;
-}
 
 Result<v1::PushResponse> send(const Client& client, ByteView file) {
   grpc::ClientContext context;
@@ -273,11 +264,11 @@ Exit GoldenCommands::build() const {
 }
 
 Exit GoldenCommands::push() const {
-  const Result<Bytes> file = load_set_file(set_file_);
+  const Result<SetFile> file = load_set_file(set_file_);
   if (!file) return complain(file.error());
   const Result<Client> client = Client::open(server_);
   if (!client) return complain(client.error());
-  const auto got = send(*client, *file);
+  const auto got = send(*client, file->bytes);
   if (!got) return complain(got.error());
   if (format_ == Format::kJson) {
     Json out;

@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "cli/fault_row.h"
-#include "cli/files.h"
+#include "cli/golden_files.h"
 #include "cli/table.h"
 #include "core/text.h"
 #include "golden/set_diff.h"
-#include "golden/set_file.h"
 
 namespace assay {
 namespace {
@@ -30,14 +29,6 @@ std::array<NamedList, 3> lists_of(const ImageDifference& image) {
   return {{{"name", "names", &image.names},
            {"digest", "digests", &image.digests},
            {"layer", "layers", &image.layers}}};
-}
-
-Result<GoldenSet> load_set(const std::string& path) {
-  ASSAY_TRY(const Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
-                                               .too_large = FaultId::kGoldenTooLarge}));
-  auto set = parse_golden_set(file);
-  if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
-  return set;
 }
 
 std::string octal(std::uint32_t mode) {
@@ -213,13 +204,13 @@ Json diff_json(const GoldenSet& before, const GoldenSet& after, const SetDiffere
 }  // namespace
 
 Exit diff_set_files(const std::string& before, const std::string& after, Format format) {
-  const Result<GoldenSet> older = load_set(before);
+  const Result<SetFile> older = load_set_file(before);
   if (!older) return complain(older.error());
-  const Result<GoldenSet> newer = load_set(after);
+  const Result<SetFile> newer = load_set_file(after);
   if (!newer) return complain(newer.error());
-  const SetDifference diff = diff_golden_sets(*older, *newer);
-  print(format == Format::kJson ? format_json(diff_json(*older, *newer, diff))
-                                : diff_text(*older, *newer, diff));
+  const SetDifference diff = diff_golden_sets(older->set, newer->set);
+  print(format == Format::kJson ? format_json(diff_json(older->set, newer->set, diff))
+                                : diff_text(older->set, newer->set, diff));
   return diff.empty() ? Exit::kOk : Exit::kRefused;
 }
 

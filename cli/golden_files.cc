@@ -2,25 +2,36 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
-#include "golden/set_file.h"
+#include "golden/signed_envelope.h"
 
 namespace assay {
 namespace {
 
+Fault not_a_set(const Fault& fault, ByteView file, const std::string& path) {
+  if (!parse_envelope(file)) return with_subject(fault, path);
+  return with_subject(
+      {.id = fault.id, .detail = "it is a signed envelope: give the set that was signed"}, path);
+}
+
 Status add_set(const std::string& path, GoldenSnapshot::Builder& builder) {
-  ASSAY_TRY(const Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
-                                               .too_large = FaultId::kGoldenTooLarge}));
-  const Result<GoldenSet> set = parse_golden_set(file);
-  if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
-  const auto index = builder.add_set(set->name);
-  for (const GoldenSigner& signer : set->signers) builder.add_signer(index, signer.key);
-  for (const GoldenFile& golden : set->files) {
+  ASSAY_TRY(const SetFile file, load_set_file(path));
+  const auto index = builder.add_set(file.set.name);
+  for (const GoldenSigner& signer : file.set.signers) builder.add_signer(index, signer.key);
+  for (const GoldenFile& golden : file.set.files) {
     for (const Digest& digest : golden.digests) builder.add(index, digest);
   }
   return {};
 }
 
 }  // namespace
+
+Result<SetFile> load_set_file(const std::string& path) {
+  ASSAY_TRY(Bytes file, read_file(path, {.max_bytes = kMaxSetFileBytes,
+                                         .too_large = FaultId::kGoldenTooLarge}));
+  auto set = parse_golden_set(file);
+  if (!set) return tl::unexpected<Fault>(not_a_set(set.error(), file, path));
+  return SetFile{std::move(file), *std::move(set)};
+}
 
 Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
   GoldenSnapshot::Builder builder;

@@ -7,8 +7,8 @@
 #include "cli/options.h"
 #include "cli/table.h"
 #include "core/text.h"
-#include "golden/signed_envelope.h"
 #include "golden/set_file.h"
+#include "golden/signed_envelope.h"
 
 namespace assay {
 namespace {

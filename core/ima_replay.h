@@ -61,7 +61,7 @@ struct LogCounts {
 class EntryFilter {
  public:
   virtual ~EntryFilter() = default;
-  // The number of the rule that accepts `entry`, from 0 and below a thousand; nothing: it is open.
+  // The number of the rule that accepts `entry`, counted from 0 without gaps; nothing: it is open.
   virtual std::optional<std::size_t> rule_for(const ImaEntry& entry) const = 0;
 };
 

@@ -21,6 +21,11 @@ inline void free_usages(EXTENDED_KEY_USAGE* usages) {
   sk_ASN1_OBJECT_pop_free(usages, ASN1_OBJECT_free);
 }
 
+// For PEM readers: an encrypted block is none of ours, and nobody is asked for a passphrase.
+inline int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
+  return -1;
+}
+
 using Asn1Object = Handle<ASN1_OBJECT, ASN1_OBJECT_free>;
 using Bio = Handle<BIO, BIO_free_all>;
 using Bignum = Handle<BIGNUM, BN_free>;

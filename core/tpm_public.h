@@ -1,5 +1,5 @@
-// A TPM's public area as an OpenSSL key. For the .cc files that read attestation and endorsement
-// keys.
+// A TPM's public area as an OpenSSL key, and which keys Assay accepts at all. For the .cc files that read
+// attestation keys, endorsement keys and keys that sign files.
 #pragma once
 
 #include <tss2/tss2_tpm2_types.h>

@@ -61,11 +61,6 @@ bool is_signing_key(const EVP_PKEY* key) {
          std::string_view(group) == "prime256v1";
 }
 
-// A key in an encrypted block is none of ours: nobody is asked for a passphrase.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
-  return -1;
-}
-
 // What `read` makes of a PEM, when it is a key that may sign sets.
 template <typename Read>
 Result<EvpPkey> read_key(ByteView pem, const Read& read) {
@@ -160,7 +155,7 @@ bool SigningPublicKey::verify(ByteView message, ByteView signature) const {
 
 Result<SigningPublicKey> parse_signing_public_key(ByteView pem) {
   ASSAY_TRY(EvpPkey key, read_key(pem, [](BIO* bio) {
-              return PEM_read_bio_PUBKEY(bio, nullptr, no_passphrase, nullptr);
+              return PEM_read_bio_PUBKEY(bio, nullptr, openssl::no_passphrase, nullptr);
             }));
   return SigningPublicKey(std::make_shared<const SigningPublicKey::Key>(std::move(key)));
 }
@@ -181,7 +176,7 @@ DsseSignature SigningPrivateKey::sign(ByteView payload) const {
 
 Result<SigningPrivateKey> parse_signing_private_key(ByteView pem) {
   ASSAY_TRY(EvpPkey key, read_key(pem, [](BIO* bio) {
-              return PEM_read_bio_PrivateKey(bio, nullptr, no_passphrase, nullptr);
+              return PEM_read_bio_PrivateKey(bio, nullptr, openssl::no_passphrase, nullptr);
             }));
   return SigningPrivateKey(
       SigningPublicKey(std::make_shared<const SigningPublicKey::Key>(std::move(key))));

@@ -59,18 +59,13 @@ X509Certificate parse(ByteView der) {
   return at == der.data() + der.size() ? std::move(out) : nullptr;
 }
 
-// An encrypted block is none of ours: nobody is asked for a passphrase.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
-  return -1;
-}
-
 // The bytes that stand in the PEM, which are what a kernel measures: encoding the certificate again
 // could give others.
 std::optional<Bytes> next_pem_certificate(BIO* bio) {
   unsigned char* data = nullptr;
   long size = 0;
-  if (PEM_bytes_read_bio(&data, &size, nullptr, PEM_STRING_X509, bio, no_passphrase, nullptr) !=
-      1) {
+  if (PEM_bytes_read_bio(&data, &size, nullptr, PEM_STRING_X509, bio, openssl::no_passphrase,
+                         nullptr) != 1) {
     return std::nullopt;
   }
   Bytes out(data, data + size);

@@ -150,7 +150,7 @@ std::optional<Bytes> signer_spki(ByteView file) {
   } else if (!file.empty() && file.size() <= kMaxKeyBytes) {
     const openssl::Bio bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
     ASSAY_CHECK(bio != nullptr);
-    const EvpPkey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+    const EvpPkey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, openssl::no_passphrase, nullptr));
     out = encode(key.get());
   }
   ERR_clear_error();

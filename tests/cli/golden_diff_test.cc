@@ -4,6 +4,7 @@
 
 #include "golden/set_file.h"
 #include "tests/cli/assay_process.h"
+#include "tests/support/golden_file.h"
 #include "tests/support/ima_builder.h"
 #include "tests/support/temp_dir.h"
 
@@ -11,13 +12,6 @@ using namespace assay;
 using namespace assay::testing;
 
 namespace {
-
-GoldenFile file(std::string path, std::string_view content, std::uint32_t mode = 0644) {
-  return {.path = std::move(path),
-          .digests = {digest_of(content)},
-          .size = content.size(),
-          .mode = mode};
-}
 
 struct Sets {
   TempDir dir;

@@ -3,19 +3,13 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/evidence_case.h"
+#include "tests/support/golden_file.h"
 #include "tests/support/ima_builder.h"
 
 using namespace assay;
 using namespace assay::testing;
 
 namespace {
-
-GoldenFile file(std::string path, std::string_view content, std::uint32_t mode = 0644) {
-  return {.path = std::move(path),
-          .digests = {digest_of(content)},
-          .size = content.size(),
-          .mode = mode};
-}
 
 GoldenFile file_with(std::string path, std::string_view content, std::vector<HashAlg> algorithms) {
   GoldenFile out = file(std::move(path), content);

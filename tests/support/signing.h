@@ -44,6 +44,23 @@ class SigningKey {
     return out;
   }
 
+  // A detached CMS SignedData that hashes its attributes by SHA-1 and says that its content has the digest
+  // `content`.
+  Bytes sign_cms_attributes_by_sha1(const Digest& content) const {
+    X509* holder = certificate();
+    const unsigned flags = CMS_BINARY | CMS_DETACHED | CMS_NOCERTS | CMS_PARTIAL;
+    CMS_ContentInfo* cms = CMS_sign(nullptr, nullptr, nullptr, nullptr, flags);
+    CMS_SignerInfo* signer = CMS_add1_signer(cms, holder, key_.get(), EVP_sha1(), flags);
+    ASSAY_CHECK(signer != nullptr &&
+                CMS_signed_add1_attr_by_NID(signer, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING,
+                                            content.bytes().data(),
+                                            static_cast<int>(content.bytes().size())) == 1 &&
+                CMS_SignerInfo_sign(signer) == 1);
+    Bytes out = encode(cms);
+    X509_free(holder);
+    return out;
+  }
+
   // A detached CMS SignedData of `content` in DER.
   Bytes sign_cms(ByteView content, unsigned flags, const EVP_MD* hash = EVP_sha256()) const {
     X509* holder = certificate();
@@ -52,11 +69,7 @@ class SigningKey {
     CMS_ContentInfo* cms = CMS_sign(nullptr, nullptr, nullptr, nullptr, all | CMS_PARTIAL);
     ASSAY_CHECK(CMS_add1_signer(cms, holder, key_.get(), hash, all) != nullptr &&
                 CMS_final(cms, data, nullptr, all) == 1);
-    unsigned char* der = nullptr;
-    const int size = i2d_CMS_ContentInfo(cms, &der);
-    Bytes out(der, der + size);
-    OPENSSL_free(der);
-    CMS_ContentInfo_free(cms);
+    Bytes out = encode(cms);
     BIO_free(data);
     X509_free(holder);
     return out;
@@ -64,6 +77,15 @@ class SigningKey {
 
  private:
   explicit SigningKey(EVP_PKEY* key) : key_(key, EVP_PKEY_free) { ASSAY_CHECK(key != nullptr); }
+
+  static Bytes encode(CMS_ContentInfo* cms) {
+    unsigned char* der = nullptr;
+    const int size = i2d_CMS_ContentInfo(cms, &der);
+    Bytes out(der, der + size);
+    OPENSSL_free(der);
+    CMS_ContentInfo_free(cms);
+    return out;
+  }
 
   X509* certificate() const {
     X509* out = X509_new();

@@ -83,3 +83,9 @@ TEST_CASE(
     }
   }
 }
+
+TEST_CASE("FileSigner: CMS that hashes its attributes by SHA-1 is refused, whatever it says") {
+  const SigningKey key = SigningKey::rsa();
+  const Digest content = digest_of("module");
+  CHECK_FALSE(key.signer().verify_detached(content, key.sign_cms_attributes_by_sha1(content)));
+}
