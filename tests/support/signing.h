@@ -55,6 +55,8 @@ class SigningKey {
                 CMS_signed_add1_attr_by_NID(signer, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING,
                                             content.bytes().data(),
                                             static_cast<int>(content.bytes().size())) == 1 &&
+                CMS_signed_add1_attr_by_NID(signer, NID_pkcs9_contentType, V_ASN1_OBJECT,
+                                            OBJ_nid2obj(NID_pkcs7_data), -1) == 1 &&
                 CMS_SignerInfo_sign(signer) == 1);
     Bytes out = encode(cms);
     X509_free(holder);
