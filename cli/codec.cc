@@ -49,6 +49,29 @@ nlohmann::ordered_json to_json(const v1::GoldenSummary& set) {
   out["signers"] = set.signers();
   out["source"] = set.source();
   out["pushed_at"] = time_or_null(set.pushed_at_ms());
+  out["pushed_by"] = set.pushed_by();
+  out["signed_by"] = std::vector<std::string>(set.signed_by().begin(), set.signed_by().end());
+  out["state"] = set.state();
+  out["state_since"] = time_or_null(set.state_since_ms());
+  out["state_by"] = set.state_by();
+  out["reason"] = text_or_null(set.reason());
+  out["golden_until"] = time_or_null(set.golden_until_ms());
+  return out;
+}
+
+Fields fields_of(const v1::GoldenImage& image) {
+  Fields out;
+  for (const std::string& name : image.names()) out.push_back({"image", name});
+  for (const std::string& digest : image.digests()) out.push_back({"reported as", digest});
+  for (const std::string& layer : image.layers()) out.push_back({"layer", layer});
+  return out;
+}
+
+nlohmann::ordered_json to_json(const v1::GoldenImage& image) {
+  Json out;
+  out["names"] = std::vector<std::string>(image.names().begin(), image.names().end());
+  out["digests"] = std::vector<std::string>(image.digests().begin(), image.digests().end());
+  out["layers"] = std::vector<std::string>(image.layers().begin(), image.layers().end());
   return out;
 }
 
@@ -89,14 +112,22 @@ nlohmann::ordered_json to_json(const v1::Violation& violation) {
 }
 
 Fields fields_of(const v1::GoldenSummary& set) {
-  return {{"name", set.name()},
-          {"digest", set.digest()},
-          {"generation", std::to_string(set.generation())},
-          {"files", std::to_string(set.files())},
-          {"hashes", std::to_string(set.hashes())},
-          {"signers", std::to_string(set.signers())},
-          {"source", set.source()},
-          {"pushed", format_time(set.pushed_at_ms())}};
+  Fields out = {{"name", set.name()},
+                {"digest", set.digest()},
+                {"generation", std::to_string(set.generation())},
+                {"state", set.state() + " since " + format_time(set.state_since_ms()) + " by " +
+                              set.state_by()},
+                {"files", std::to_string(set.files())},
+                {"hashes", std::to_string(set.hashes())},
+                {"signers", std::to_string(set.signers())},
+                {"source", set.source()},
+                {"pushed", format_time(set.pushed_at_ms()) + " by " + set.pushed_by()}};
+  for (const std::string& key : set.signed_by()) out.push_back({"signed by", key});
+  if (!set.reason().empty()) out.push_back({"reason", set.reason()});
+  if (set.golden_until_ms() != 0) {
+    out.push_back({"golden until", format_time(set.golden_until_ms())});
+  }
+  return out;
 }
 
 std::string describe(const v1::Node& node) {

@@ -12,6 +12,7 @@
 namespace assay {
 
 namespace v1 {
+class GoldenImage;
 class GoldenSummary;
 class Node;
 class Violation;
@@ -20,10 +21,12 @@ class Violation;
 using Fields = std::vector<std::pair<std::string_view, std::string>>;
 
 nlohmann::ordered_json to_json(const v1::GoldenSummary& set);
+nlohmann::ordered_json to_json(const v1::GoldenImage& image);
 nlohmann::ordered_json to_json(const v1::Node& node);
 nlohmann::ordered_json to_json(const v1::Violation& violation);
 
 Fields fields_of(const v1::GoldenSummary& set);
+Fields fields_of(const v1::GoldenImage& image);
 
 // Everything about one node or violation, for people.
 std::string describe(const v1::Node& node);

@@ -23,7 +23,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMaxPage = 1000;
 
-Result<v1::PushResponse> send(const Client& client, ByteView file) {
+Result<v1::PushResponse> send(const Client& client, ByteView file, const PushWishes& wishes) {
   grpc::ClientContext context;
   // And a second for every MiB: the verifier stores a large set before it answers.
   client.prepare(context, std::chrono::seconds(file.size() / kChunkBytes));
@@ -35,6 +35,10 @@ Result<v1::PushResponse> send(const Client& client, ByteView file) {
     const ByteView chunk = file.subspan(sent, std::min(kChunkBytes, file.size() - sent));
     v1::PushRequest request;
     request.set_data(chunk.data(), chunk.size());
+    if (sent == 0) {
+      request.set_idempotency_key(wishes.idempotency_key);
+      request.set_draft(wishes.draft);
+    }
     if (!writer->Write(request)) break;  // Finish() says why
     sent += chunk.size();
     bar.show(sent, file.size());
@@ -46,10 +50,8 @@ Result<v1::PushResponse> send(const Client& client, ByteView file) {
 }
 
 // All of a set, page by page.
-Result<v1::GetGoldenResponse> fetch(const Client& client, const std::string& name) {
+Result<v1::GetGoldenResponse> fetch(const Client& client, v1::GetGoldenRequest request) {
   const auto stub = client.stub<Service>();
-  v1::GetGoldenRequest request;
-  request.set_name(name);
   request.set_limit(kMaxPage);
   v1::GetGoldenResponse out;
   while (true) {
@@ -74,6 +76,7 @@ std::string format_set(const v1::GetGoldenResponse& got) {
   Table table({"DIGEST", "PATH"});
   for (const v1::GoldenFile& file : got.files()) table.add({file.digest(), file.path()});
   std::string out = format_fields(fields_of(got.set()));
+  if (got.has_image()) out += '\n' + format_fields(fields_of(got.image()));
   if (got.files_size() > 0) out += '\n' + table.text();
   if (got.signers_size() > 0) out += '\n' + format_signers(got);
   return out;
@@ -82,6 +85,7 @@ std::string format_set(const v1::GetGoldenResponse& got) {
 std::string format_set_json(const v1::GetGoldenResponse& got) {
   Json out;
   out["set"] = to_json(got.set());
+  out["image"] = got.has_image() ? to_json(got.image()) : Json(nullptr);
   out["files"] = Json::array();
   for (const v1::GoldenFile& file : got.files()) {
     out["files"].push_back({{"path", escape_bytes(file.path())}, {"digest", file.digest()}});
@@ -90,24 +94,6 @@ std::string format_set_json(const v1::GetGoldenResponse& got) {
   for (const v1::GoldenSigner& signer : got.signers()) {
     out["signers"].push_back({{"name", escape_bytes(signer.name())}, {"key", signer.key()}});
   }
-  return format_json(out);
-}
-
-std::string format_list(const v1::ListGoldenResponse& got) {
-  if (got.sets().empty()) return "no golden sets\n";
-  Table table({"NAME", "GENERATION", "FILES", "HASHES", "SIGNERS", "SOURCE", "PUSHED", "DIGEST"});
-  for (const v1::GoldenSummary& set : got.sets()) {
-    table.add({set.name(), std::to_string(set.generation()), std::to_string(set.files()),
-               std::to_string(set.hashes()), std::to_string(set.signers()), set.source(),
-               format_time(set.pushed_at_ms()), set.digest()});
-  }
-  return table.text();
-}
-
-std::string format_list_json(const v1::ListGoldenResponse& got) {
-  Json out;
-  out["sets"] = Json::array();
-  for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
   return format_json(out);
 }
 
@@ -126,6 +112,7 @@ GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
   add_list(*noun, chosen);
   add_show(*noun, chosen);
   add_diff(*noun, chosen);
+  life_.add_to(*noun, chosen);
   signing_.add_to(*noun, chosen);
 }
 
@@ -177,14 +164,22 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
 
 void GoldenCommands::add_push(CLI::App& noun, Action& chosen) {
   CLI::App* verb = noun.add_subcommand("push", "give a set to the verifier");
-  verb->add_option("SET", set_file_, "the set file")->required();
+  verb->add_option("SET", set_file_, "the set file, or the envelope that it was signed in")
+      ->required();
+  verb->add_flag("--draft", wishes_.draft, "let it wait for `assay golden approve`");
+  verb->add_option(
+      "--idempotency-key", wishes_.idempotency_key,
+      "what names this push, such as a CI job's id: repeated within a day, it is stored "
+      "once, whatever came between");
   add_json_flag(*verb, format_);
   add_server_options(*verb, server_);
   add_examples(*verb,
                "  assay golden push host.json --server verifier:7443 --ca ca.pem \\\n"
                "    --token-file token\n"
+               "  assay golden push web.dsse.json --idempotency-key \"$CI_JOB_ID\"\n"
                "\n"
-               "A set of this name that stands already is replaced.");
+               "It becomes the next generation of its name. The one before still counts for\n"
+               "golden.grace of the verifier's configuration.");
   verb->callback([this, &chosen] { chosen = [this] { return push(); }; });
 }
 
@@ -199,9 +194,13 @@ void GoldenCommands::add_list(CLI::App& noun, Action& chosen) {
 void GoldenCommands::add_show(CLI::App& noun, Action& chosen) {
   CLI::App* verb = noun.add_subcommand("show", "show one of the verifier's sets, file by file");
   verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  verb->add_option("--generation", generation_, "which one; without it, the one that counts")
+      ->check(CLI::PositiveNumber);
   add_json_flag(*verb, format_);
   add_server_options(*verb, server_);
-  add_examples(*verb, "  assay golden show host/debian-12");
+  add_examples(*verb,
+               "  assay golden show host/debian-12\n"
+               "  assay golden show host/debian-12 --generation 3 --json");
   verb->callback([this, &chosen] { chosen = [this] { return show(); }; });
 }
 
@@ -264,11 +263,11 @@ Exit GoldenCommands::build() const {
 }
 
 Exit GoldenCommands::push() const {
-  const Result<SetFile> file = load_set_file(set_file_);
+  const Result<Bytes> file = load_pushed_file(set_file_);
   if (!file) return complain(file.error());
   const Result<Client> client = Client::open(server_);
   if (!client) return complain(client.error());
-  const auto got = send(*client, file->bytes);
+  const auto got = send(*client, *file, wishes_);
   if (!got) return complain(got.error());
   if (format_ == Format::kJson) {
     Json out;
@@ -288,14 +287,17 @@ Exit GoldenCommands::list() const {
   const auto got =
       client->call(*client->stub<Service>(), &Service::Stub::List, v1::ListGoldenRequest());
   if (!got) return complain(got.error());
-  print(format_ == Format::kJson ? format_list_json(*got) : format_list(*got));
+  print(format_ == Format::kJson ? format_sets_json(*got) : format_sets(*got));
   return Exit::kOk;
 }
 
 Exit GoldenCommands::show() const {
   const Result<Client> client = Client::open(server_);
   if (!client) return complain(client.error());
-  const auto got = fetch(*client, name_);
+  v1::GetGoldenRequest request;
+  request.set_name(name_);
+  request.set_generation(generation_);
+  const auto got = fetch(*client, request);
   if (!got) return complain(got.error());
   print(format_ == Format::kJson ? format_set_json(*got) : format_set(*got));
   return Exit::kOk;

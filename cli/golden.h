@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,16 @@
 #include "cli/command.h"
 #include "cli/golden_build.h"
 #include "cli/golden_dpkg.h"
+#include "cli/golden_life.h"
 #include "cli/golden_sign.h"
 
 namespace assay {
+
+// What a push says beside its file.
+struct PushWishes {
+  std::string idempotency_key;
+  bool draft = false;
+};
 
 class GoldenCommands {
  public:
@@ -36,6 +44,7 @@ class GoldenCommands {
   Exit list() const;
   Exit show() const;
 
+  GoldenLife life_;
   GoldenSigning signing_;
   ServerOptions server_;
   Format format_ = Format::kTable;
@@ -50,6 +59,8 @@ class GoldenCommands {
   ChangedFiles changed_ = ChangedFiles::kRefuse;
   std::vector<std::string> signers_;
   std::string name_;
+  std::uint64_t generation_ = 0;
+  PushWishes wishes_;
   std::string set_file_;
   std::string newer_set_file_;
   std::vector<std::string> hashes_;

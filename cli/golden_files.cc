@@ -33,6 +33,18 @@ Result<SetFile> load_set_file(const std::string& path) {
   return SetFile{std::move(file), *std::move(set)};
 }
 
+Result<Bytes> load_pushed_file(const std::string& path) {
+  ASSAY_TRY(Bytes file, read_file(path, {.max_bytes = kMaxEnvelopeBytes,
+                                         .too_large = FaultId::kGoldenTooLarge}));
+  auto set = parse_golden_set(file);
+  if (!set) {
+    const auto envelope = parse_envelope(file);
+    if (envelope) set = parse_golden_set(envelope->payload);
+  }
+  if (!set) return tl::unexpected<Fault>(with_subject(set.error(), path));
+  return file;
+}
+
 Result<GoldenSnapshot> load_golden(const std::vector<std::string>& paths) {
   GoldenSnapshot::Builder builder;
   for (const std::string& path : paths) ASSAY_OK(add_set(path, builder));

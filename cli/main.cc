@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "cli/audit.h"
 #include "cli/boot_policy.h"
 #include "cli/command.h"
 #include "cli/evidence.h"
@@ -12,6 +13,7 @@
 #include "cli/node.h"
 #include "cli/options.h"
 #include "cli/policy.h"
+#include "cli/push_token.h"
 #include "cli/violation.h"
 #include "core/text.h"
 #include "golden/posix.h"
@@ -41,12 +43,14 @@ int run(int argc, char** argv) {
                "--token-file. Exit status: 0 answered, 1 refused or not found, 3 a bad option, a\n"
                "file that cannot be used or a verifier that cannot be reached.");
   Action chosen;
+  const AuditCommands audit(app, chosen);
   const BootPolicyCommands boot_policy(app, chosen);
   const EvidenceCommands evidence(app, chosen);
   const GoldenCommands golden(app, chosen);
   const JoinTokenCommands join_token(app, chosen);
   const NodeCommands node(app, chosen);
   const PolicyCommands policy(app, chosen);
+  const PushTokenCommands push_token(app, chosen);
   const ViolationCommands violation(app, chosen);
   try {
     app.parse(argc, argv);

@@ -198,6 +198,20 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kGoldenTooLarge, "golden.too_large", kOperation, kCritical, "a golden set is over the limit") \
   X(kGoldenConflict, "golden.conflict", kOperation, kCritical,                                    \
     "another golden set has this name and different content")                                     \
+  X(kGoldenUnsigned, "golden.unsigned", kOperation, kWarning,                                     \
+    "the verifier takes signed golden sets only, and this one is not in an envelope")             \
+  X(kGoldenSignatureMissing, "golden.signature_missing", kOperation, kWarning,                    \
+    "too few of the keys that vouch for sets of this name have signed this one")                  \
+  X(kGoldenSignerRefused, "golden.signer_refused", kOperation, kWarning,                          \
+    "a known key has signed the golden set that may not vouch for sets of this name")             \
+  X(kGoldenNameRefused, "golden.name_refused", kOperation, kWarning,                              \
+    "the caller may not push, or nobody may vouch for, golden sets of this name")                 \
+  X(kGoldenRevoked, "golden.revoked", kOperation, kWarning,                                       \
+    "this golden set was revoked, and never counts again")                                        \
+  X(kPushTokenUnknown, "push_token.unknown", kOperation, kWarning,                                \
+    "the push token is not one that the verifier gave out, or was revoked")                       \
+  X(kPushTokenExpired, "push_token.expired", kOperation, kWarning,                                \
+    "the push token's time is over")                                                              \
   X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
   X(kImageMalformed, "image.malformed", kOperation, kCritical,                                    \
     "an image, or a part of it, is not what the format asks for")                                 \

@@ -1,71 +1,88 @@
 #include "core/golden_set.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
-#include <limits>
 
 #include "core/result.h"
 
 namespace assay {
 
 GoldenSnapshot::SetIndex GoldenSnapshot::Builder::add_set(std::string name) {
-  names_.push_back(std::move(name));
-  return static_cast<SetIndex>(names_.size() - 1);
+  const auto index = static_cast<SetIndex>(sets_.size());
+  sets_.push_back({.name = std::move(name), .groups = {index}});
+  return index;
 }
 
 void GoldenSnapshot::Builder::add(SetIndex set, const Digest& digest) {
-  ASSAY_CHECK(set < names_.size());
-  pairs_.push_back({digest, set});
+  ASSAY_CHECK(set < sets_.size());
+  digests_.add(set, digest);
 }
 
 void GoldenSnapshot::Builder::add_signer(SetIndex set, FileSigner key) {
-  ASSAY_CHECK(set < names_.size());
-  signers_.push_back({std::move(key), set});
+  ASSAY_CHECK(set < sets_.size());
+  sets_[set].signers.push_back(std::move(key));
 }
 
 GoldenSnapshot GoldenSnapshot::Builder::build() && {
-  std::ranges::sort(pairs_);
-  pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
-  ASSAY_CHECK(pairs_.size() < std::numeric_limits<std::uint32_t>::max());
+  return {{std::move(digests_).build()}, std::move(sets_)};
+}
 
-  GoldenSnapshot out;
-  out.names_ = std::move(names_);
-  out.signers_ = std::move(signers_);
-  for (const Pair& pair : pairs_) {
-    if (out.digests_.empty() || out.digests_.back() != pair.digest) {
-      out.digests_.push_back(pair.digest);
-      out.first_set_.push_back(static_cast<std::uint32_t>(out.sets_.size()));
+GoldenSnapshot::GoldenSnapshot(std::vector<DigestTable> tables, std::vector<Set> sets)
+    : tables_(std::move(tables)) {
+  Group last = 0;
+  for (const Set& set : sets) {
+    for (const Group group : set.groups) last = std::max(last, group);
+  }
+  first_set_.resize(static_cast<std::size_t>(last) + 2);
+  for (const Set& set : sets) {
+    for (const Group group : set.groups) ++first_set_[group + 1];
+  }
+  for (std::size_t g = 1; g < first_set_.size(); ++g) first_set_[g] += first_set_[g - 1];
+  sets_.resize(first_set_.back());
+  std::vector<std::uint32_t> next = first_set_;
+  for (Set& set : sets) {
+    const auto index = static_cast<SetIndex>(names_.size());
+    for (const Group group : set.groups) sets_[next[group]++] = index;
+    for (FileSigner& key : set.signers) signers_.push_back({std::move(key), index});
+    names_.push_back(std::move(set.name));
+  }
+}
+
+bool GoldenSnapshot::in_force(std::span<const Group> groups) const {
+  return std::ranges::any_of(groups, [&](Group group) {
+    return group + std::size_t{1} < first_set_.size() && first_set_[group] < first_set_[group + 1];
+  });
+}
+
+bool GoldenSnapshot::contains(const Digest& digest) const {
+  return std::ranges::any_of(
+      tables_, [&](const DigestTable& table) { return in_force(table.find(digest)); });
+}
+
+std::vector<GoldenSnapshot::SetIndex> GoldenSnapshot::sets_of(const Digest& digest) const {
+  std::vector<SetIndex> out;
+  for (const DigestTable& table : tables_) {
+    for (const Group group : table.find(digest)) {
+      if (group + std::size_t{1} >= first_set_.size()) continue;
+      out.insert(out.end(), sets_.begin() + first_set_[group],
+                 sets_.begin() + first_set_[group + 1]);
     }
-    out.sets_.push_back(pair.set);
   }
-  out.first_set_.push_back(static_cast<std::uint32_t>(out.sets_.size()));
-  out.slots_.assign(std::bit_ceil(out.digests_.size() * 2 + 1), 0);
-  for (std::size_t i = 0; i < out.digests_.size(); ++i) {
-    std::size_t slot = out.home(out.digests_[i]);
-    while (out.slots_[slot] != 0) slot = (slot + 1) & (out.slots_.size() - 1);
-    out.slots_[slot] = static_cast<std::uint32_t>(i + 1);
-  }
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
-// Digests are as good as random: their first bytes are the hash.
-std::size_t GoldenSnapshot::home(const Digest& digest) const {
-  std::uint64_t first = 0;
-  std::memcpy(&first, digest.bytes().data(), sizeof first);
-  return first & (slots_.size() - 1);
-}
-
-std::span<const GoldenSnapshot::SetIndex> GoldenSnapshot::find(const Digest& digest) const {
-  if (slots_.empty()) return {};
-  for (std::size_t slot = home(digest); slots_[slot] != 0;
-       slot = (slot + 1) & (slots_.size() - 1)) {
-    const std::size_t i = slots_[slot] - 1;
-    if (digests_[i] == digest) {
-      return std::span(sets_).subspan(first_set_[i], first_set_[i + 1] - first_set_[i]);
-    }
+std::size_t GoldenSnapshot::digest_count() const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    tables_[i].for_each([&](const Digest& digest, std::span<const Group> groups) {
+      const auto counted = [&](const DigestTable& table) { return in_force(table.find(digest)); };
+      const bool is_new =
+          std::none_of(tables_.begin(), tables_.begin() + static_cast<std::ptrdiff_t>(i), counted);
+      count += in_force(groups) && is_new ? 1 : 0;
+    });
   }
-  return {};
+  return count;
 }
 
 }  // namespace assay

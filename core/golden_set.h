@@ -2,28 +2,39 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/digest.h"
+#include "core/digest_table.h"
 #include "core/signature/file_signer.h"
 
 namespace assay {
 
-// Every digest of every golden set, and every key whose signatures make a file golden, as appraisal looks it up: immutable, shared between threads and
-// replaced as a whole when sets change. A lookup costs one probe whatever the number of digests.
+// Every golden set in force, and every key whose signatures make a file golden, as appraisal looks it up:
+// immutable, shared between threads and replaced as a whole when sets change. What is large, the digests,
+// is in tables that snapshots share; a group of files may be in many sets. A look-up costs one probe for
+// each table, whatever the number of digests.
 class GoldenSnapshot {
  public:
   using SetIndex = std::uint32_t;
+  using Group = DigestTable::Group;
+
+  struct Set {
+    std::string name;
+    std::vector<Group> groups;
+    std::vector<FileSigner> signers = {};
+  };
 
   struct Signer {
     FileSigner key;
     SetIndex set;
   };
 
-  // Collects digests, then becomes a snapshot. Adding a pair twice is the same as once.
+  // Collects the digests of sets, then becomes a snapshot. Adding a pair twice is the same as once.
   class Builder {
    public:
     SetIndex add_set(std::string name);
@@ -32,40 +43,37 @@ class GoldenSnapshot {
     GoldenSnapshot build() &&;
 
    private:
-    struct Pair {
-      Digest digest;
-      SetIndex set;
-      friend auto operator<=>(const Pair&, const Pair&) = default;
-    };
-    std::vector<std::string> names_;
-    std::vector<Pair> pairs_;
-    std::vector<Signer> signers_;
+    std::vector<Set> sets_;
+    DigestTable::Builder digests_;
   };
 
   GoldenSnapshot() = default;
+  // A group that is in no set makes nothing golden. Memory follows the largest group number.
+  GoldenSnapshot(std::vector<DigestTable> tables, std::vector<Set> sets);
 
-  // The sets that hold `digest`, ascending; empty when it is not golden.
-  std::span<const SetIndex> find(const Digest& digest) const;
-  bool contains(const Digest& digest) const { return !find(digest).empty(); }
+  bool contains(const Digest& digest) const;
 
-  // In the order in which they were added.
+  // The sets that hold `digest`, ascending. For people: it allocates.
+  std::vector<SetIndex> sets_of(const Digest& digest) const;
+
+  // By set, in each in the order in which they were given.
   std::span<const Signer> signers() const { return signers_; }
 
   std::string_view set_name(SetIndex set) const { return names_[set]; }
   std::size_t set_count() const { return names_.size(); }
-  std::size_t digest_count() const { return digests_.size(); }
+
+  // Different digests in all sets. Looks at each.
+  std::size_t digest_count() const;
 
  private:
-  // Open addressing over `digests_`; a slot holds a position plus one, zero is free.
-  std::size_t home(const Digest& digest) const;
+  bool in_force(std::span<const Group> groups) const;
 
+  std::vector<DigestTable> tables_;
   std::vector<std::string> names_;
-  std::vector<Digest> digests_;  // unique, sorted
-  std::vector<std::uint32_t>
-      first_set_;  // digests_[i] is in sets_[first_set_[i] .. first_set_[i+1])
+  // Group g is in sets_[first_set_[g] .. first_set_[g + 1]); a group past the last is in none.
+  std::vector<std::uint32_t> first_set_;
   std::vector<SetIndex> sets_;
   std::vector<Signer> signers_;
-  std::vector<std::uint32_t> slots_;  // a power of two, at most half full
 };
 
 }  // namespace assay

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace assay {
 
@@ -19,5 +20,9 @@ std::string unescape_bytes(std::string_view text);
 // At most `size` bytes of `text`, cut between escaped characters, with "…" where something is
 // missing.
 std::string shorten(std::string_view text, std::size_t size);
+
+// "a b" and its words: each of one or more bytes that are no space.
+std::vector<std::string> split_words(std::string_view text);
+std::string join_words(const std::vector<std::string>& words);
 
 }  // namespace assay

@@ -66,6 +66,66 @@ Setter webhooks(std::vector<WebhookSettings>& out, const path& folder) {
   };
 }
 
+Setter signers(std::vector<SignerSettings>& out, const path& folder) {
+  return [&out, folder](const YAML::Node& node) {
+    return read_list(node, [&](const YAML::Node& item) -> Status {
+      SignerSettings rule;
+      const Setter names = [&](const YAML::Node& list) {
+        return read_list(list, [&](const YAML::Node& name) -> Status {
+          ASSAY_TRY(const std::string pattern, scalar(name));
+          const auto scope = NameScope::parse(pattern);
+          if (!scope) {
+            return fail(FaultId::kConfigInvalid,
+                        "write a set's name, a prefix such as shop/, or *");
+          }
+          rule.names.push_back(*scope);
+          return {};
+        });
+      };
+      const Setter keys = [&](const YAML::Node& list) {
+        return read_list(list, [&](const YAML::Node& key) -> Status {
+          return file(rule.key_files.emplace_back(), folder)(key);
+        });
+      };
+      ASSAY_OK(read_mapping(
+          item, "golden: signers: ",
+          {{"names", names},
+           {"keys", keys},
+           {"threshold", number<std::size_t>(rule.threshold, 1, kMaxEnvelopeSignatures)}}));
+      if (rule.names.empty() || rule.key_files.empty()) {
+        return fail(FaultId::kConfigInvalid,
+                    at_line(item) + "golden: signers: names and keys are required");
+      }
+      out.push_back(std::move(rule));
+      return {};
+    });
+  };
+}
+
+Setter pushed_state(GoldenState& out) {
+  return [&out](const YAML::Node& node) -> Status {
+    ASSAY_TRY(const std::string value, scalar(node));
+    const auto state = golden_state_by_name(value);
+    if (state != GoldenState::kApproved && state != GoldenState::kDraft) {
+      return fail(FaultId::kConfigInvalid, "write approved or draft");
+    }
+    out = *state;
+    return {};
+  };
+}
+
+// A duration that may be none.
+Setter grace(std::chrono::milliseconds& out) {
+  return [&out](const YAML::Node& node) -> Status {
+    ASSAY_TRY(const std::string value, scalar(node));
+    if (value == "0s") {
+      out = {};
+      return {};
+    }
+    return duration(out)(node);
+  };
+}
+
 Status check_complete(const VerifierConfig& config) {
   const std::pair<const char*, const path*> required[] = {
       {"tls.certificate", &config.tls_certificate},
@@ -102,6 +162,9 @@ Result<VerifierConfig> read_config(const path& from) {
        {"limits", mapping("limits: ",
                           {{"log_mib", number<std::uint64_t>(log_mib, 1, 1024)},
                            {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
+       {"golden", mapping("golden: ", {{"signers", signers(config.golden_signers, folder)},
+                                       {"pushed", pushed_state(config.golden_pushed)},
+                                       {"grace", grace(config.golden_grace)}})},
        {"webhooks", webhooks(config.webhooks, folder)}}));
   config.max_log_bytes = log_mib * kMiB;
   ASSAY_OK(check_complete(config));

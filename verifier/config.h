@@ -11,6 +11,8 @@
 
 #include "core/digest.h"
 #include "core/result.h"
+#include "verifier/access/set_signers.h"
+#include "verifier/store/golden.h"
 
 namespace assay {
 
@@ -44,6 +46,9 @@ struct VerifierConfig {
   std::uint64_t max_log_bytes = std::uint64_t{256} << 20;  // of one answer
   std::uint32_t max_streams = 4096;
   std::vector<WebhookSettings> webhooks;
+  std::vector<SignerSettings> golden_signers;          // none: sets need no signature
+  GoldenState golden_pushed = GoldenState::kApproved;  // what a push makes: approved, or a draft
+  std::chrono::milliseconds golden_grace{3'600'000};   // of a superseded set
 };
 
 // Reads and checks a configuration file. Every relative path is taken from the file's folder.

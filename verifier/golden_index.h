@@ -1,27 +1,59 @@
-// The golden snapshot that appraisals use right now.
+// The golden snapshot that appraisals use right now, kept in step with the store.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
 
 #include "core/golden_set.h"
 #include "verifier/guarded.h"
+#include "verifier/store/store.h"
 
 namespace assay {
 
-// Safe from any thread. An appraisal holds the snapshot that it began with; replacing it pauses no
-// one.
+// Safe from any thread. An appraisal holds the snapshot that it began with; replacing it pauses no one.
+//
+// Digests are in a few tables, each at least kGrowth times as large as the next: a change reads from the
+// store, and puts into tables, what it brings, and seldom more.
 class GoldenIndex {
  public:
+  struct Contents {
+    std::uint64_t sets = 0;
+    std::uint64_t hashes = 0;  // of each set, added up
+  };
+
+  static constexpr std::size_t kGrowth = 8;
+
+  // `seed` is random: whoever pushes sets chooses digests.
+  explicit GoldenIndex(std::uint64_t seed) : seed_(seed) {}
+
   std::shared_ptr<const GoldenSnapshot> current() const {
     return snapshot_.with([](const auto& snapshot) { return snapshot; });
   }
-  void replace(GoldenSnapshot snapshot) {
-    auto next = std::make_shared<const GoldenSnapshot>(std::move(snapshot));
-    snapshot_.with(
-        [&](auto& current) { current.swap(next); });  // the old one is freed outside the lock
-  }
+
+  // Makes everything that counts at `now` what appraisals use. On failure what was used still is.
+  Result<Contents> refresh(Store& store, Instant now);
+
+  // When a superseded set stops counting: the next refresh() is due then. Nothing: no time has come.
+  std::optional<Instant> next_change() const;
+
+  void replace(GoldenSnapshot snapshot);
 
  private:
+  using Group = DigestTable::Group;
+
+  Status load_groups(Store& store, const std::vector<GoldenInForce>& sets);
+  void merge_tables(const std::vector<GoldenInForce>& sets);
+  GoldenSnapshot make_snapshot(std::vector<GoldenInForce> sets) const;
+
+  const std::uint64_t seed_;
+  mutable std::mutex changing_;  // held while the store is read; never by current()
+  std::vector<DigestTable> tables_;
+  std::map<GoldenGroupId, Group> groups_;  // that are in tables_
+  Group next_group_ = 0;
+  std::optional<Instant> next_change_;
   Guarded<std::shared_ptr<const GoldenSnapshot>> snapshot_{
       std::make_shared<const GoldenSnapshot>()};
 };

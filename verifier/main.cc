@@ -4,6 +4,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
+
 #include "golden/policy_file.h"
 #include "verifier/config.h"
 #include "verifier/enrolment/vendor_roots_dir.h"
@@ -52,6 +56,7 @@ struct Inputs {
   std::vector<WebhookConfig> webhooks;
   Policy policy;
   VendorRoots vendor_roots;
+  PushRules pushes;
 };
 
 Result<Policy> load_policy(const std::filesystem::path& file) {
@@ -66,13 +71,16 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
   ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
   ASSAY_TRY(std::string key, read_secret_file(config.tls_key));
-  Inputs out{.operators = operators,
-             .grpc = {.listen = format_listen_address(config.grpc_listen),
-                      .certificate = std::move(certificate),
-                      .key = std::move(key)},
-             .webhooks = {},
-             .policy = {},
-             .vendor_roots = {}};
+  Inputs out{
+      .operators = operators,
+      .grpc = {.listen = format_listen_address(config.grpc_listen),
+               .certificate = std::move(certificate),
+               .key = std::move(key)},
+      .webhooks = {},
+      .policy = {},
+      .vendor_roots = {},
+      .pushes = {.signers = {}, .pushed = config.golden_pushed, .grace = config.golden_grace}};
+  ASSAY_TRY(out.pushes.signers, load_signer_rules(config.golden_signers));
   ASSAY_TRY(out.policy, load_policy(config.policy_file));
   if (!config.vendor_roots.empty()) {
     ASSAY_TRY(out.vendor_roots, load_vendor_roots(config.vendor_roots));
@@ -108,6 +116,29 @@ Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Inputs& 
   return out;
 }
 
+std::uint64_t random_seed() {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  fill_random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
+// Takes what is superseded out of the index when its time has come; says when that is next.
+Instant end_grace(Store& store, GoldenIndex& golden, Reporter& reporter, const Clock& clock) {
+  constexpr std::chrono::seconds kLookAgain{60};
+  const Instant now = clock.now();
+  const auto due = golden.next_change();
+  if (due && *due <= now) {
+    const auto contents = golden.refresh(store, now);
+    if (!contents) {
+      reporter.not_stored(contents.error());
+      return now + kLookAgain;
+    }
+    reporter.golden_changed(*contents);
+  }
+  const auto next = golden.next_change();
+  return next ? std::min(*next, now + kLookAgain) : now + kLookAgain;
+}
+
 // Builds the verifier, runs it until a stop signal, and takes it down in reverse.
 Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t& stop) {
   const SystemClock clock;
@@ -117,11 +148,10 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   Metrics metrics;
   Reporter reporter(metrics, store);
   Ledger ledger(store, {&reporter}, kDeadlineIntervals * config.interval);
-  GoldenIndex golden;
+  GoldenIndex golden(random_seed());
   ASSAY_OK(ledger.load(clock.now()));
-  ASSAY_TRY(GoldenSnapshot snapshot, store.load_golden_snapshot());
-  golden.replace(std::move(snapshot));
-  reporter.golden_changed(*golden.current());
+  ASSAY_TRY(const GoldenIndex::Contents contents, golden.refresh(store, clock.now()));
+  reporter.golden_changed(contents);
 
   ASSAY_TRY(auto sinks, make_sinks(inputs, metrics));
   OutboxDispatcher outbox({store, clock, reporter}, std::move(sinks));
@@ -143,7 +173,10 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
       make_operator_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
   services.push_back(
       make_enrolment_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
-  services.push_back(make_golden_service({store, golden, reporter, clock, inputs.operators}));
+  const Pushers pushers(store, clock, inputs.operators);
+  Scheduler grace(clock, [&] { return end_grace(store, golden, reporter, clock); });
+  services.push_back(make_golden_service({store, golden, reporter, clock, inputs.operators, pushers,
+                                          inputs.pushes, [&grace] { grace.wake(); }}));
   ASSAY_TRY(const GrpcServer server, GrpcServer::start(inputs.grpc, std::move(services)));
   spdlog::info("event=started version={} grpc_port={} http_port={}", ASSAY_VERSION, server.port(),
                admin.port());

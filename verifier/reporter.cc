@@ -92,9 +92,9 @@ void Reporter::not_stored(const Fault& reason) {
   spdlog::error("event=not_stored fault=\"{}\"", format_fault(reason));
 }
 
-void Reporter::golden_changed(const GoldenSnapshot& snapshot) {
-  metrics_.set_golden({.sets = snapshot.set_count(), .hashes = snapshot.digest_count()});
-  spdlog::info("event=golden sets={} hashes={}", snapshot.set_count(), snapshot.digest_count());
+void Reporter::golden_changed(const GoldenIndex::Contents& contents) {
+  metrics_.set_golden({.sets = contents.sets, .hashes = contents.hashes});
+  spdlog::info("event=golden sets={} hashes={}", contents.sets, contents.hashes);
 }
 
 void Reporter::sent(std::string_view sink) {

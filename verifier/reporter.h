@@ -36,7 +36,7 @@ class Reporter final : public VerdictSink,
   void unanswered(const Fault& reason) override;
   void not_stored(const Fault& reason) override;
 
-  void golden_changed(const GoldenSnapshot& snapshot) override;
+  void golden_changed(const GoldenIndex::Contents& contents) override;
 
   void sent(std::string_view sink) override;
   void failed(std::string_view sink, const DeliveryFailure& failure) override;

@@ -26,10 +26,20 @@ TEST_CASE("to_json: a golden set's summary") {
   set.set_hashes(4);
   set.set_source("rootfs");
   set.set_pushed_at_ms(1);
-  CHECK(to_json(set).dump() ==
-        "{\"name\":\"host\",\"digest\":\"sha256:ab\",\"generation\":2,\"files\":3,\"hashes\":4,"
-        "\"signers\":0,"
-        "\"source\":\"rootfs\",\"pushed_at\":\"1970-01-01T00:00:00.001Z\"}");
+  set.set_pushed_by("token:ci");
+  set.add_signed_by("sha256:cd");
+  set.set_state("superseded");
+  set.set_state_since_ms(2);
+  set.set_state_by("operator");
+  set.set_golden_until_ms(3);
+  CHECK(
+      to_json(set).dump() ==
+      "{\"name\":\"host\",\"digest\":\"sha256:ab\",\"generation\":2,\"files\":3,\"hashes\":4,"
+      "\"signers\":0,"
+      "\"source\":\"rootfs\",\"pushed_at\":\"1970-01-01T00:00:00.001Z\",\"pushed_by\":\"token:ci\","
+      "\"signed_by\":[\"sha256:cd\"],\"state\":\"superseded\","
+      "\"state_since\":\"1970-01-01T00:00:00.002Z\",\"state_by\":\"operator\",\"reason\":null,"
+      "\"golden_until\":\"1970-01-01T00:00:00.003Z\"}");
 }
 
 TEST_CASE("row_of: entry 0 is an entry, and no entry is none") {

@@ -25,6 +25,8 @@ v1::GetGoldenResponse stored(int files) {
   v1::GetGoldenResponse out;
   out.mutable_set()->set_name("host");
   out.mutable_set()->set_digest("sha256:ab");
+  out.mutable_set()->set_state("approved");
+  out.mutable_set()->set_pushed_by("token:ci");
   out.mutable_set()->set_files(static_cast<std::uint64_t>(files));
   for (int i = 0; i < files; ++i) {
     out.add_files()->set_path("/f" + std::to_string(i) + "\x1b\xff");
@@ -87,9 +89,10 @@ TEST_CASE("golden list: is a table for people and JSON for programs") {
   verifier.set = stored(2);
   const Finished people = verifier.run({"golden", "list"});
   CHECK(people.exit == 0);
-  CHECK(people.out ==
-        "NAME  GENERATION  FILES  HASHES  SIGNERS  SOURCE  PUSHED  DIGEST\n"
-        "host  0           2      0       0        -       -       sha256:ab\n");
+  CHECK(
+      people.out ==
+      "NAME  GENERATION  STATE     FILES  HASHES  SIGNERS  SOURCE  PUSHED  BY        DIGEST\n"
+      "host  0           approved  2      0       0        -       -       token:ci  sha256:ab\n");
   CHECK(verifier.run({"golden", "list", "--json"}).json().at("sets")[0].at("name") == "host");
 }
 

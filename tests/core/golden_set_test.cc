@@ -44,8 +44,34 @@ TEST_CASE("GoldenSnapshot: finds what an ordinary map finds, with the sets that 
   CHECK(snapshot.digest_count() == reference.size());
   CHECK(snapshot.set_count() == 5);
   for (const auto& [digest, sets] : reference) {
-    const auto found = snapshot.find(digest);
+    const auto found = snapshot.sets_of(digest);
     CHECK(std::set<GoldenSnapshot::SetIndex>(found.begin(), found.end()) == sets);
   }
   for (int i = 0; i < 1000; ++i) CHECK_FALSE(snapshot.contains(digest_of(std::to_string(i))));
+}
+
+TEST_CASE("GoldenSnapshot: tables are shared, and what is golden follows the sets") {
+  DigestTable::Builder old_files;
+  old_files.add(0, digest_of("base"));
+  old_files.add(1, digest_of("old"));
+  DigestTable::Builder new_files;
+  new_files.add(2, digest_of("new"));
+  new_files.add(2, digest_of("old"));  // a file that two groups have
+  const std::vector tables{std::move(old_files).build(), std::move(new_files).build()};
+
+  const GoldenSnapshot before(tables, {{"a", {0, 1}}, {"b", {0}}});
+  CHECK(before.sets_of(digest_of("base")) == std::vector<GoldenSnapshot::SetIndex>{0, 1});
+  CHECK(before.contains(digest_of("old")));
+  CHECK_FALSE(before.contains(digest_of("new")));  // its group is in no set
+  CHECK(before.digest_count() == 2);
+
+  const GoldenSnapshot both(tables, {{"a", {0, 1}}, {"b", {0, 2}}});
+  CHECK(both.sets_of(digest_of("old")) == std::vector<GoldenSnapshot::SetIndex>{0, 1});
+  CHECK(both.digest_count() == 3);
+
+  const GoldenSnapshot after(tables, {{"b", {0, 2}}});
+  CHECK(after.sets_of(digest_of("old")) == std::vector<GoldenSnapshot::SetIndex>{0});
+  CHECK(after.set_name(0) == "b");
+  CHECK(GoldenSnapshot(tables, {}).digest_count() == 0);
+  CHECK_FALSE(GoldenSnapshot(tables, {}).contains(digest_of("base")));
 }

@@ -28,6 +28,10 @@ TEST_CASE("load_config: what is not said has a safe default") {
   CHECK(got->grpc_listen == ListenAddress{"127.0.0.1", 7443});
   CHECK(got->http_listen == ListenAddress{"127.0.0.1", 7480});
   CHECK(got->interval == 30s);
+  CHECK(got->golden_signers.empty());
+  CHECK(got->golden_pushed == GoldenState::kApproved);
+  CHECK(got->golden_grace == 1h);
+  CHECK(load(dir, "golden: {grace: 0s}\n")->golden_grace == 0s);
   CHECK(got->policy_file.empty());
   CHECK(got->vendor_roots.empty());
   CHECK(got->tls_certificate == dir / "cert.pem");
@@ -40,6 +44,8 @@ TEST_CASE("load_config: everything that can be said is read") {
                         "grpc_listen: 0.0.0.0:1\nhttp_listen: 127.0.0.1:0\ndatabase: /tmp/x.db\n"
                         "interval: 500ms\npolicy_file: p.yaml\nvendor_roots: /roots\n"
                         "limits: {log_mib: 2, streams: 7}\n"
+                        "golden: {pushed: draft, grace: 2m, signers: [\n"
+                        "  {names: [shop/, base], keys: [a.pub, /b.pub], threshold: 2}]}\n"
                         "webhooks:\n- {name: a, url: 'http://h/', secret_file: s}\n"
                         "- {name: b, url: 'https://h/', secret_file: /s, ca_file: c}\n");
   REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
@@ -48,6 +54,13 @@ TEST_CASE("load_config: everything that can be said is read") {
   CHECK(got->vendor_roots == "/roots");
   CHECK(got->max_log_bytes == 2 << 20);
   CHECK(got->max_streams == 7);
+  CHECK(got->golden_pushed == GoldenState::kDraft);
+  CHECK(got->golden_grace == 2min);
+  REQUIRE(got->golden_signers.size() == 1);
+  CHECK(got->golden_signers[0].names[1].pattern() == "base");
+  CHECK(got->golden_signers[0].key_files ==
+        std::vector<std::filesystem::path>{dir / "a.pub", "/b.pub"});
+  CHECK(got->golden_signers[0].threshold == 2);
   REQUIRE(got->webhooks.size() == 2);
   CHECK(got->webhooks[0].secret_file == dir / "s");
   CHECK(got->webhooks[1].secret_file == "/s");
@@ -56,8 +69,15 @@ TEST_CASE("load_config: everything that can be said is read") {
 TEST_CASE("load_config: what is wrong is named with its line and what would be right") {
   const TempDir dir;
   const std::pair<std::string, std::string> rows[] = {
-      {"intervall: 30s\n", "line 3: unknown key 'intervall'; known are database, grpc_listen"},
+      {"intervall: 30s\n",
+       "line 3: unknown key 'intervall'; known are database, golden, grpc_listen"},
       {"tls: {certificate: x}\n", "line 3: key 'tls' twice"},
+      {"golden: {pushed: revoked}\n", "line 3: golden: pushed: write approved or draft"},
+      {"golden: {grace: 1 day}\n", "golden: grace: write a duration such as"},
+      {"golden: {signers: [{names: ['shop/*'], keys: [k]}]}\n", "or *"},
+      {"golden: {signers: [{names: [], keys: [k]}]}\n", "names and keys are required"},
+      {"golden: {signers: [{names: [a], keys: []}]}\n", "names and keys are required"},
+      {"golden: {signers: [{names: [a], keys: [k], threshold: 0}]}\n", "from 1 to 16"},
       {"grpc_listen: localhost\n", "line 3: grpc_listen: write HOST:PORT"},
       {"interval: 30\n", "line 3: interval: write a duration such as 500ms, 30s or 5m"},
       {"interval: 0s\n", "line 3: interval: write a duration"},

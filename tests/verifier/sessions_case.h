@@ -128,7 +128,7 @@ struct World {
   Policy policy;
   VendorRoots roots;
   Enrolment enrolment{{ledger, policy.admission, roots, clock, fill_random}};
-  GoldenIndex golden;
+  GoldenIndex golden{1};
   CountingSink attempts;
   Sessions sessions;
 

@@ -106,7 +106,7 @@ class Metrics::Families {
   Gauge& golden_sets =
       gauges("assay_golden_images", "Golden sets that evidence is judged against.").Add({});
   Gauge& golden_hashes =
-      gauges("assay_golden_hashes", "Different file digests in all golden sets.").Add({});
+      gauges("assay_golden_hashes", "File digests in golden sets, of each set added up.").Add({});
   Family<Counter>& alerts_sent =
       counters("assay_alerts_sent_total", "Notifications that a sink has taken.");
   Family<Counter>& alerts_failed =

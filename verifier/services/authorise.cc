@@ -2,12 +2,15 @@
 
 namespace assay {
 
-grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token) {
+std::string_view authorization_of(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto header = metadata.find("authorization");
-  if (header != metadata.end() && token.accepts({header->second.data(), header->second.size()})) {
-    return grpc::Status::OK;
-  }
+  if (header == metadata.end()) return {};
+  return {header->second.data(), header->second.size()};
+}
+
+grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token) {
+  if (token.accepts(authorization_of(context))) return grpc::Status::OK;
   return to_status({.id = FaultId::kUnauthenticated,
                     .detail = "give the operators' token with --token-file or ASSAY_TOKEN_FILE"});
 }
@@ -23,7 +26,16 @@ grpc::Status to_status(const Fault& fault) {
       case FaultId::kEnrolKeyChanged:
       case FaultId::kGoldenConflict:
         return grpc::StatusCode::ALREADY_EXISTS;
+      case FaultId::kGoldenUnsigned:
+      case FaultId::kGoldenSignatureMissing:
+      case FaultId::kGoldenSignerRefused:
+      case FaultId::kGoldenNameRefused:
+        return grpc::StatusCode::PERMISSION_DENIED;
+      case FaultId::kGoldenRevoked:
+        return grpc::StatusCode::FAILED_PRECONDITION;
       case FaultId::kUnauthenticated:
+      case FaultId::kPushTokenUnknown:
+      case FaultId::kPushTokenExpired:
         return grpc::StatusCode::UNAUTHENTICATED;
       case FaultId::kUnavailable:
       case FaultId::kStoreFailed:

@@ -3,9 +3,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string_view>
+
 #include "verifier/services/operator_token.h"
 
 namespace assay {
+
+// What the call carries as "authorization", or nothing; untrusted. Valid as long as the context.
+std::string_view authorization_of(const grpc::CallbackServerContext& context);
 
 // UNAUTHENTICATED unless the call carries the operators' token.
 grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token);

@@ -1,8 +1,13 @@
 // The gRPC service that golden sets are pushed to.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <vector>
 
+#include "verifier/access/pushers.h"
+#include "verifier/access/set_signers.h"
 #include "verifier/clock.h"
 #include "verifier/golden_index.h"
 #include "verifier/services/operator_token.h"
@@ -18,7 +23,14 @@ namespace assay {
 class GoldenSink {
  public:
   virtual ~GoldenSink() = default;
-  virtual void golden_changed(const GoldenSnapshot& snapshot) = 0;
+  virtual void golden_changed(const GoldenIndex::Contents& contents) = 0;
+};
+
+// What pushes have to bring, and what they become.
+struct PushRules {
+  std::vector<SignerRule> signers;
+  GoldenState pushed = GoldenState::kApproved;
+  std::chrono::milliseconds grace{};
 };
 
 struct GoldenWorld {
@@ -27,6 +39,9 @@ struct GoldenWorld {
   GoldenSink& sink;
   const Clock& clock;
   const OperatorToken& token;
+  const Pushers& pushers;
+  const PushRules& rules;
+  std::function<void()> changed;  // after every change of the index
 };
 
 // A service for a grpc::ServerBuilder; proto/assay/v1/golden.proto. Borrows what is in `world`.

@@ -1,6 +1,7 @@
 #include "verifier/store/schema.h"
 
 #include <array>
+#include <vector>
 
 namespace assay {
 namespace {
@@ -173,7 +174,153 @@ CREATE TABLE golden_signers (
   PRIMARY KEY (set_id, position)
 ) STRICT, WITHOUT ROWID;
 )sql",
+
+    R"sql(
+CREATE TABLE golden_generations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('draft', 'approved', 'superseded', 'revoked')),
+  source TEXT NOT NULL,
+  files INTEGER NOT NULL,
+  hashes INTEGER NOT NULL,
+  pushed_at INTEGER NOT NULL,
+  pushed_by TEXT NOT NULL,
+  signed_by TEXT NOT NULL DEFAULT '',      -- ids of keys, by space
+  state_since INTEGER NOT NULL,
+  state_by TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  golden_until INTEGER,                    -- of a superseded one
+  UNIQUE (name, generation)
+) STRICT;
+CREATE UNIQUE INDEX golden_approved ON golden_generations (name) WHERE state = 'approved';
+CREATE UNIQUE INDEX golden_draft ON golden_generations (name) WHERE state = 'draft';
+
+CREATE TABLE golden_groups (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,    -- never given twice: the index in memory goes by it
+  content TEXT NOT NULL UNIQUE,            -- "sha256:<hex>" of its files
+  files INTEGER NOT NULL,
+  digests BLOB NOT NULL                    -- all of its files' digests, as golden_group_files has them
+) STRICT;
+
+CREATE TABLE golden_group_files (
+  group_id INTEGER NOT NULL REFERENCES golden_groups ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  path BLOB NOT NULL,
+  digests BLOB NOT NULL,                   -- of each: its size in one byte, then its bytes
+  size INTEGER NOT NULL,
+  mode INTEGER NOT NULL,
+  uid INTEGER,
+  gid INTEGER,
+  kind TEXT,
+  PRIMARY KEY (group_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE golden_set_groups (
+  set_id INTEGER NOT NULL REFERENCES golden_generations ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  group_id INTEGER NOT NULL REFERENCES golden_groups,
+  layer INTEGER,                           -- of the image; NULL: the set knows none
+  PRIMARY KEY (set_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX golden_sets_of_group ON golden_set_groups (group_id);
+
+CREATE TABLE golden_image_items (
+  set_id INTEGER NOT NULL REFERENCES golden_generations ON DELETE CASCADE,
+  role TEXT NOT NULL CHECK (role IN ('name', 'digest', 'layer')),
+  position INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (set_id, role, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX golden_images ON golden_image_items (value) WHERE role = 'digest';
+
+CREATE TABLE golden_set_signers (
+  set_id INTEGER NOT NULL REFERENCES golden_generations ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name BLOB NOT NULL,                      -- for people
+  key BLOB NOT NULL,                       -- SubjectPublicKeyInfo in DER
+  PRIMARY KEY (set_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE golden_pushes (
+  pushed_by TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  name TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  pushed_at INTEGER NOT NULL,
+  PRIMARY KEY (pushed_by, idempotency_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX golden_pushes_by_age ON golden_pushes (pushed_at);
+
+CREATE TABLE push_tokens (
+  name TEXT PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  scopes TEXT NOT NULL,                    -- by space
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  last_used_at INTEGER
+) STRICT;
+
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+
+-- A set that stood before becomes the approved generation, its files one group.
+INSERT INTO golden_generations
+  (id, name, generation, digest, state, source, files, hashes, pushed_at, pushed_by, state_since, state_by)
+  SELECT id, name, generation, digest, 'approved', source, files, hashes, pushed_at, 'operator', pushed_at,
+         'operator' FROM golden_sets;
+INSERT INTO golden_groups (id, content, files, digests)
+  SELECT id, 'set:' || id, files, x'' FROM golden_sets WHERE files > 0;
+INSERT INTO golden_group_files (group_id, position, path, digests, size, mode)
+  SELECT set_id, position, path, digests, size, mode FROM golden_files;
+INSERT INTO golden_set_groups (set_id, position, group_id) SELECT id, 0, id FROM golden_groups;
+INSERT INTO golden_set_signers SELECT set_id, position, name, key FROM golden_signers;
+DROP TABLE golden_signers;
+DROP TABLE golden_files;
+DROP TABLE golden_sets;
+)sql",
 };
+
+// SQL cannot join blobs: what a group's files have, packed into its row.
+Status pack_groups(Database& database) {
+  std::vector<std::int64_t> groups;
+  {
+    ASSAY_TRY(Statement rows, database.query("SELECT id FROM golden_groups"));
+    for (;;) {
+      ASSAY_TRY(const bool row, rows.next());
+      if (!row) break;
+      groups.push_back(rows.take<std::int64_t>());
+    }
+  }
+  for (const std::int64_t group : groups) {
+    Bytes packed;
+    ASSAY_TRY(Statement rows,
+              database.query("SELECT digests FROM golden_group_files WHERE group_id = ?", group));
+    for (;;) {
+      ASSAY_TRY(const bool row, rows.next());
+      if (!row) break;
+      const Bytes digests = rows.take<Bytes>();
+      packed.insert(packed.end(), digests.begin(), digests.end());
+    }
+    ASSAY_OK(database.run("UPDATE golden_groups SET digests = ? WHERE id = ?", packed, group));
+  }
+  return {};
+}
+
+// Migrations whose SQL is not all.
+constexpr std::size_t kGroupsMigration = 4;
 
 Status check_owner(Database& database) {
   ASSAY_TRY(const auto owner, database.first<std::int64_t>("PRAGMA application_id"));
@@ -185,6 +332,7 @@ Status check_owner(Database& database) {
 Status run_migration(Database& database, std::size_t version) {
   ASSAY_TRY(auto transaction, Transaction::begin(database));
   ASSAY_OK(database.run_script(kMigrations[version]));
+  if (version == kGroupsMigration) ASSAY_OK(pack_groups(database));
   // PRAGMA takes no bound parameters; both are numbers of ours.
   ASSAY_OK(database.run_script(("PRAGMA user_version = " + std::to_string(version + 1)).c_str()));
   ASSAY_OK(

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "verifier/store/audit_rows.h"
 #include "verifier/store/boot_row.h"
 #include "verifier/store/enrolment_rows.h"
 #include "verifier/store/golden_rows.h"
@@ -227,33 +228,87 @@ Result<std::vector<std::pair<std::string, std::uint64_t>>> Store::open_violation
   return impl_->read(count_open_by_fault);
 }
 
-Result<GoldenPush> Store::push_golden(const GoldenSet& set, const Digest& file_digest,
-                                      Instant now) {
+Result<GoldenPush> Store::push_golden(const GoldenPushRequest& request, Instant now) {
+  return impl_->write([&](Database& database) { return write_golden_set(database, request, now); });
+}
+
+Result<GoldenRecord> Store::approve_golden(const GoldenId& id, const GoldenActor& actor,
+                                           std::chrono::milliseconds grace) {
   return impl_->write(
-      [&](Database& database) { return write_golden_set(database, set, file_digest, now); });
+      [&](Database& database) { return write_golden_approval(database, id, actor, grace); });
+}
+
+Result<std::vector<GoldenRecord>> Store::revoke_golden(const GoldenId& id, const GoldenActor& actor,
+                                                       std::string_view reason) {
+  return impl_->write(
+      [&](Database& database) { return write_golden_revocation(database, id, actor, reason); });
 }
 
 Result<std::vector<GoldenRecord>> Store::golden_sets() {
   return impl_->read(read_golden_sets);
 }
 
-Result<GoldenRecord> Store::golden_set(std::string_view name) {
-  return impl_->read([&](Database& database) { return read_golden_set(database, name); });
+Result<std::vector<GoldenRecord>> Store::golden_history(std::string_view name) {
+  return impl_->read([&](Database& database) { return read_golden_history(database, name); });
 }
 
-Result<std::vector<GoldenFile>> Store::golden_files(std::string_view name, std::uint64_t offset,
+Result<GoldenRecord> Store::golden_set(const GoldenId& id) {
+  return impl_->read([&](Database& database) { return read_golden_set(database, id); });
+}
+
+Result<std::vector<GoldenFile>> Store::golden_files(const GoldenId& id, std::uint64_t offset,
                                                     std::uint32_t limit) {
   return impl_->read([&](Database& database) {
-    return read_golden_files(database, name, {.offset = offset, .limit = limit});
+    return read_golden_files(database, id, {.offset = offset, .limit = limit});
   });
 }
 
-Result<std::vector<GoldenSigner>> Store::golden_signers(std::string_view name) {
-  return impl_->read([&](Database& database) { return read_golden_signers(database, name); });
+Result<std::vector<GoldenSigner>> Store::golden_signers(const GoldenId& id) {
+  return impl_->read([&](Database& database) { return read_golden_signers(database, id); });
 }
 
-Result<GoldenSnapshot> Store::load_golden_snapshot() {
-  return impl_->read(read_golden_snapshot);
+Result<std::vector<GoldenInForce>> Store::golden_in_force(Instant now) {
+  return impl_->read([&](Database& database) { return read_golden_in_force(database, now); });
+}
+
+Result<std::vector<Digest>> Store::golden_group_digests(GoldenGroupId group) {
+  return impl_->read([&](Database& database) { return read_group_digests(database, group); });
+}
+
+Result<std::vector<AuditRecord>> Store::audit(std::int64_t before_id, std::uint32_t limit) {
+  return impl_->read([&](Database& database) { return read_audit(database, before_id, limit); });
+}
+
+Status Store::add_push_token(const PushTokenRecord& token, const Digest& hash,
+                             std::string_view by) {
+  return impl_->write([&](Database& database) -> Status {
+    ASSAY_OK(insert_push_token(database, token, hash));
+    return write_audit(database, {.at = token.created_at,
+                                  .actor = std::string(by),
+                                  .action = "push_token.create",
+                                  .subject = token.name,
+                                  .detail = "for " + join_words(token.scopes)});
+  });
+}
+
+Result<std::vector<PushTokenRecord>> Store::push_tokens() {
+  return impl_->read(read_push_tokens);
+}
+
+Status Store::revoke_push_token(std::string_view name, const GoldenActor& actor) {
+  return impl_->write([&](Database& database) -> Status {
+    ASSAY_OK(delete_push_token(database, name));
+    return write_audit(database, {.at = actor.at,
+                                  .actor = actor.by,
+                                  .action = "push_token.revoke",
+                                  .subject = std::string(name),
+                                  .detail = ""});
+  });
+}
+
+Result<PushTokenRecord> Store::use_push_token(const Digest& hash, Instant now) {
+  return impl_->write(
+      [&](Database& database) { return assay::use_push_token(database, hash, now); });
 }
 
 Result<std::vector<OutboxRecord>> Store::due_notifications(std::string_view sink, Instant now,

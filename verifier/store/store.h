@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "core/ak_public.h"
-#include "core/golden_set.h"
 #include "core/verdict.h"
-#include "golden/set_file.h"
 #include "verifier/enrolment/admission.h"
+#include "verifier/store/golden.h"
 
 namespace assay {
 
@@ -154,22 +153,6 @@ struct OutboxRecord {
   Instant next_attempt_at{};
 };
 
-struct GoldenRecord {
-  std::string name{};
-  Digest digest = Digest::zero(HashAlg::kSha256);  // of the set file
-  std::uint64_t generation = 0;
-  std::string source{};
-  std::uint64_t files = 0;
-  std::uint64_t hashes = 0;
-  std::uint64_t signers = 0;
-  Instant pushed_at{};
-};
-
-struct GoldenPush {
-  GoldenRecord set{};
-  bool changed = false;
-};
-
 class Store {
  public:
   // Opens or makes the database (mode 0600, WAL, synchronous FULL) and brings its schema up to
@@ -243,16 +226,43 @@ class Store {
   // Open violations by fault id, for the metric. Faults without one are left out.
   Result<std::vector<std::pair<std::string, std::uint64_t>>> open_violations_by_fault();
 
-  // Stores a set under its name: nothing changes when `file` is byte for byte the set that stands,
-  // else it replaces that with the next generation.
-  Result<GoldenPush> push_golden(const GoldenSet& set, const Digest& file_digest, Instant now);
-  Result<std::vector<GoldenRecord>> golden_sets();         // by name
-  Result<GoldenRecord> golden_set(std::string_view name);  // kNotFound
-  Result<std::vector<GoldenFile>> golden_files(std::string_view name, std::uint64_t offset,
+  // Stores a set as the next generation of its name, approved or as a draft; what stood approved is
+  // superseded, what was a draft is gone. Nothing changes, and the generation that stands is given back,
+  // when the same set counts already or is the draft, or a push of the same key and caller was stored
+  // within kIdempotencyTime. Fails with
+  //   kGoldenConflict  the key was used for another set
+  //   kGoldenRevoked   the same set was revoked under this name
+  Result<GoldenPush> push_golden(const GoldenPushRequest& request, Instant now);
+  // Makes a generation the approved one, in place of what was; without a number, the draft.
+  // kNotFound, kGoldenRevoked.
+  Result<GoldenRecord> approve_golden(const GoldenId& id, const GoldenActor& actor,
+                                      std::chrono::milliseconds grace);
+  // Revokes a generation, or without a number all of a name; gives those that were not yet. kNotFound.
+  Result<std::vector<GoldenRecord>> revoke_golden(const GoldenId& id, const GoldenActor& actor,
+                                                  std::string_view reason);
+  // By name, of each the approved generation, or else the newest. Without images.
+  Result<std::vector<GoldenRecord>> golden_sets();
+  Result<std::vector<GoldenRecord>> golden_history(
+      std::string_view name);                           // newest first; kNotFound
+  Result<GoldenRecord> golden_set(const GoldenId& id);  // kNotFound
+  // Layer by layer, in each by path. kNotFound.
+  Result<std::vector<GoldenFile>> golden_files(const GoldenId& id, std::uint64_t offset,
                                                std::uint32_t limit);
-  Result<std::vector<GoldenSigner>> golden_signers(std::string_view name);  // kNotFound
-  // Everything golden, for the hot path.
-  Result<GoldenSnapshot> load_golden_snapshot();
+  Result<std::vector<GoldenSigner>> golden_signers(const GoldenId& id);  // kNotFound
+  // Everything that counts at `now`, by name.
+  Result<std::vector<GoldenInForce>> golden_in_force(Instant now);
+  // All digests of a group of files. kNotFound: it was forgotten meanwhile.
+  Result<std::vector<Digest>> golden_group_digests(GoldenGroupId group);
+
+  Result<std::vector<AuditRecord>> audit(std::int64_t before_id,
+                                         std::uint32_t limit);  // newest first
+
+  // Fails with kAlreadyExists when the name is taken, kRequestInvalid when there are too many.
+  Status add_push_token(const PushTokenRecord& token, const Digest& hash, std::string_view by);
+  Result<std::vector<PushTokenRecord>> push_tokens();                         // by name
+  Status revoke_push_token(std::string_view name, const GoldenActor& actor);  // kNotFound
+  // The token, used now: kPushTokenUnknown, kPushTokenExpired.
+  Result<PushTokenRecord> use_push_token(const Digest& hash, Instant now);
 
   // Notifications of one sink that are due at `now`, the longest due first.
   Result<std::vector<OutboxRecord>> due_notifications(std::string_view sink, Instant now,

@@ -4,6 +4,7 @@
 
 #include "tests/support/evidence_case.h"
 #include "tests/verifier/store/store_case.h"
+#include "verifier/golden_index.h"
 
 namespace assay {
 namespace {
@@ -28,13 +29,56 @@ GoldenSet host_set() {
                     {.path = "/bin/hard-link", .digests = {digest(1)}, .size = 10, .mode = 0755}}};
 }
 
+GoldenPushRequest push_of(const GoldenSet& set, std::uint8_t file) {
+  return {.set = set, .digest = digest(file), .by = "operator", .grace = std::chrono::seconds(100)};
+}
+
+GoldenPushRequest draft_of(const GoldenSet& set, std::uint8_t file) {
+  GoldenPushRequest request = push_of(set, file);
+  request.state = GoldenState::kDraft;
+  return request;
+}
+
+GoldenSet set_of(const std::string& name, std::vector<std::uint8_t> contents) {
+  GoldenSet set{.name = name, .source = "rootfs", .files = {}};
+  for (const std::uint8_t content : contents) {
+    set.files.push_back({.path = "/bin/" + std::to_string(content), .digests = {digest(content)}});
+  }
+  return set;
+}
+
+// What counts at `now`, as the verifier puts it together.
+GoldenSnapshot snapshot_at(Store& store, Instant now) {
+  GoldenIndex index(1);
+  REQUIRE(index.refresh(store, now));
+  return *index.current();
+}
+
+std::vector<std::string> states(Store& store, const std::string& name) {
+  std::vector<std::string> out;
+  for (const GoldenRecord& set : *store.golden_history(name)) {
+    out.push_back(std::to_string(set.generation) + " " + std::string(golden_state_name(set.state)));
+  }
+  return out;
+}
+
+std::int64_t count(StoreCase& c, const std::string& table) {
+  c.store.reset();
+  auto database = Database::open(c.path);
+  REQUIRE(database);
+  const auto rows = *database->first<std::int64_t>("SELECT count(*) FROM " + table);
+  database = fail(FaultId::kNotFound, "");
+  c.reopen();
+  return *rows;
+}
+
 TEST_CASE("push_golden: a set and its files are there after a restart") {
   StoreCase c;
-  const auto push = c.store->push_golden(host_set(), digest(9), kNow);
+  const auto push = c.store->push_golden(push_of(host_set(), 9), kNow);
   REQUIRE(push);
   CHECK(push->changed);
   c.reopen();
-  const auto set = c.store->golden_set("host/debian-12");
+  const auto set = c.store->golden_set({"host/debian-12"});
   REQUIRE(set);
   CHECK(set->digest == digest(9));
   CHECK(set->generation == 1);
@@ -42,7 +86,7 @@ TEST_CASE("push_golden: a set and its files are there after a restart") {
   CHECK(set->files == 3);
   CHECK(set->hashes == 3);  // one file is there twice
   CHECK(set->pushed_at == kNow);
-  CHECK(*c.store->golden_files("host/debian-12", 0, 10) == host_set().files);
+  CHECK(*c.store->golden_files({"host/debian-12"}, 0, 10) == host_set().files);
 }
 
 TEST_CASE("push_golden: keys of signers are there after a restart, and go with their set") {
@@ -52,97 +96,265 @@ TEST_CASE("push_golden: keys of signers are there after a restart, and go with t
     const Bytes spki = *signer_spki(read_test_data("keys/" + std::string(name) + ".pub"));
     set.signers.push_back({name, *parse_file_signer(spki)});
   }
-  REQUIRE(c.store->push_golden(set, digest(9), kNow));
-  REQUIRE(c.store->push_golden(host_set(), digest(8), kNow));
+  REQUIRE(c.store->push_golden(push_of(set, 9), kNow));
+  REQUIRE(c.store->push_golden(push_of(host_set(), 8), kNow));
   c.reopen();
-  CHECK(c.store->golden_set("signed")->signers == 2);
-  CHECK(c.store->golden_set("host/debian-12")->signers == 0);
-  CHECK(*c.store->golden_signers("signed") == set.signers);
-  const auto snapshot = c.store->load_golden_snapshot();
-  REQUIRE(snapshot);
-  REQUIRE(snapshot->signers().size() == 2);
-  CHECK(snapshot->set_name(snapshot->signers()[1].set) == "signed");
-  CHECK(snapshot->signers()[1].key.fingerprint() == set.signers[1].key.fingerprint());
+  CHECK(c.store->golden_set({"signed"})->signers == 2);
+  CHECK(c.store->golden_set({"host/debian-12"})->signers == 0);
+  CHECK(*c.store->golden_signers({"signed"}) == set.signers);
+  const GoldenSnapshot snapshot = snapshot_at(*c.store, kNow);
+  REQUIRE(snapshot.signers().size() == 2);
+  CHECK(snapshot.set_name(snapshot.signers()[1].set) == "signed");
+  CHECK(snapshot.signers()[1].key.fingerprint() == set.signers[1].key.fingerprint());
   set.signers.pop_back();
-  REQUIRE(c.store->push_golden(set, digest(7), kNow));
-  CHECK(c.store->load_golden_snapshot()->signers().size() == 1);
-  CHECK(c.store->golden_signers("none").error().id == FaultId::kNotFound);
+  REQUIRE(c.store->push_golden(push_of(set, 7), kNow));
+  CHECK(snapshot_at(*c.store, later(100)).signers().size() == 1);
+  CHECK(c.store->golden_signers({"none"}).error().id == FaultId::kNotFound);
 }
 
 TEST_CASE("push_golden: the set that stands already changes nothing") {
   StoreCase c;
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
-  const auto again = c.store->push_golden(host_set(), digest(9), later(60));
+  REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
+  const auto again = c.store->push_golden(push_of(host_set(), 9), later(60));
   REQUIRE(again);
   CHECK_FALSE(again->changed);
   CHECK(again->set.generation == 1);
   CHECK(again->set.pushed_at == kNow);
 }
 
-TEST_CASE("push_golden: other content of a name replaces all of it as the next generation") {
+TEST_CASE(
+    "push_golden: other content of a name is the next generation, the one before counts a while") {
   StoreCase c;
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
+  REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
   GoldenSet next = host_set();
   next.files = {{.path = "/bin/new", .digests = {digest(3)}}};
-  const auto push = c.store->push_golden(next, digest(10), later(60));
+  const auto push = c.store->push_golden(push_of(next, 10), later(60));
   REQUIRE(push);
   CHECK(push->changed);
   CHECK(push->set.generation == 2);
-  CHECK(*c.store->golden_files("host/debian-12", 0, 10) == next.files);
-  const auto snapshot = c.store->load_golden_snapshot();
-  REQUIRE(snapshot);
-  CHECK(snapshot->contains(digest(3)));
-  CHECK_FALSE(snapshot->contains(digest(1)));
+  CHECK(*c.store->golden_files({"host/debian-12"}, 0, 10) == next.files);
+  CHECK(*c.store->golden_files({"host/debian-12", 1}, 0, 10) == host_set().files);
   CHECK(c.store->golden_sets()->size() == 1);
+  c.reopen();
+  CHECK(c.store->golden_set({"host/debian-12", 1})->golden_until == later(160));
+  CHECK(snapshot_at(*c.store, later(159)).contains(digest(1)));
+  CHECK(snapshot_at(*c.store, later(159)).contains(digest(3)));
+  CHECK_FALSE(snapshot_at(*c.store, later(160)).contains(digest(1)));
+  CHECK(snapshot_at(*c.store, later(160)).contains(digest(3)));
+}
+
+TEST_CASE("push_golden: a draft does not count before it is approved") {
+  StoreCase c;
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {1}), 9), kNow));
+  const auto draft = c.store->push_golden(draft_of(set_of("a", {2}), 10), later(1));
+  REQUIRE(draft);
+  CHECK(draft->set.state == GoldenState::kDraft);
+  CHECK_FALSE(snapshot_at(*c.store, later(1)).contains(digest(2)));
+  CHECK(c.store->golden_set({"a"})->generation == 1);  // what counts
+  // The same draft is no change; another one takes its place, under a number of its own.
+  CHECK_FALSE(c.store->push_golden(draft_of(set_of("a", {2}), 10), later(2))->changed);
+  CHECK(c.store->push_golden(draft_of(set_of("a", {3}), 11), later(3))->set.generation == 3);
+  CHECK(states(*c.store, "a") == std::vector<std::string>{"3 draft", "1 approved"});
+
+  const auto approved =
+      c.store->approve_golden({"a"}, {.by = "operator", .at = later(4)}, std::chrono::seconds(10));
+  REQUIRE(approved);
+  CHECK(approved->generation == 3);
+  CHECK(approved->state_since == later(4));
+  CHECK(states(*c.store, "a") == std::vector<std::string>{"3 approved", "1 superseded"});
+  CHECK(snapshot_at(*c.store, later(4)).contains(digest(3)));
+  CHECK(snapshot_at(*c.store, later(13)).contains(digest(1)));
+  CHECK_FALSE(snapshot_at(*c.store, later(14)).contains(digest(1)));
+}
+
+TEST_CASE("approve_golden: an earlier generation counts again") {
+  StoreCase c;
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {1}), 9), kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {2}), 10), kNow));
+  REQUIRE(c.store->approve_golden({"a", 1}, {.by = "operator", .at = later(1)}, {}));
+  CHECK(states(*c.store, "a") == std::vector<std::string>{"2 superseded", "1 approved"});
+  CHECK_FALSE(c.store->golden_set({"a", 1})->golden_until.has_value());
+  CHECK(snapshot_at(*c.store, later(1000)).contains(digest(1)));
+  CHECK_FALSE(snapshot_at(*c.store, later(1)).contains(digest(2)));
+  CHECK(c.store->approve_golden({"a", 3}, {.by = "x", .at = kNow}, {}).error().id ==
+        FaultId::kNotFound);
+  CHECK(c.store->approve_golden({"b"}, {.by = "x", .at = kNow}, {}).error().id ==
+        FaultId::kNotFound);
+}
+
+TEST_CASE("revoke_golden: never counts again, by whatever way") {
+  StoreCase c;
+  const GoldenActor actor{.by = "operator", .at = later(5)};
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {1, 4}), 9), kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {2}), 10), kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("b", {4}), 11), kNow));
+  const auto one = c.store->revoke_golden({"a", 1}, actor, "leaked");
+  REQUIRE(one);
+  REQUIRE(one->size() == 1);
+  CHECK((*one)[0].reason == "leaked");
+  const GoldenSnapshot after = snapshot_at(*c.store, later(5));
+  CHECK_FALSE(after.contains(digest(1)));  // although its grace is not over
+  CHECK(after.contains(digest(4)));        // another set vouches for it
+  CHECK(after.contains(digest(2)));
+
+  CHECK(c.store->revoke_golden({"a"}, actor, "all")->size() == 1);
+  CHECK(c.store->revoke_golden({"a"}, actor, "again")->empty());
+  CHECK_FALSE(snapshot_at(*c.store, later(5)).contains(digest(2)));
+  CHECK(c.store->push_golden(push_of(set_of("a", {2}), 10), later(6)).error().id ==
+        FaultId::kGoldenRevoked);
+  CHECK(c.store->approve_golden({"a", 2}, actor, {}).error().id == FaultId::kGoldenRevoked);
+  CHECK(c.store->push_golden(push_of(set_of("a", {3}), 12), later(6))->set.generation == 3);
+  CHECK(c.store->revoke_golden({"c"}, actor, "x").error().id == FaultId::kNotFound);
+  CHECK(c.store->revoke_golden({"a", 7}, actor, "x").error().id == FaultId::kNotFound);
+}
+
+TEST_CASE(
+    "push_golden: a push that is repeated under its key is stored once, whatever came between") {
+  StoreCase c;
+  GoldenPushRequest old = push_of(set_of("a", {1}), 9);
+  old.idempotency_key = "run-1";
+  REQUIRE(c.store->push_golden(old, kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {2}), 10), later(1)));
+  const auto again = c.store->push_golden(old, later(2));
+  REQUIRE(again);
+  CHECK_FALSE(again->changed);
+  CHECK(again->set.generation == 1);
+  CHECK(c.store->golden_set({"a"})->generation == 2);
+
+  GoldenPushRequest other = push_of(set_of("a", {3}), 11);
+  other.idempotency_key = "run-1";
+  CHECK(c.store->push_golden(other, later(3)).error().id == FaultId::kGoldenConflict);
+  other.by = "token:ci";  // keys of others are others
+  CHECK(c.store->push_golden(other, later(3))->changed);
+  // It is forgotten after its time: then the set is pushed again.
+  CHECK(c.store->push_golden(old, later(24 * 3600 + 1))->set.generation == 4);
+}
+
+TEST_CASE("push_golden: files that sets share are stored once") {
+  StoreCase c;
+  for (int tag = 0; tag < 50; ++tag) {
+    REQUIRE(c.store->push_golden(push_of(set_of("shop/web:" + std::to_string(tag), {1, 2, 3}),
+                                         static_cast<std::uint8_t>(tag)),
+                                 kNow));
+  }
+  CHECK(count(c, "golden_generations") == 50);
+  CHECK(count(c, "golden_groups") == 1);
+  CHECK(count(c, "golden_group_files") == 3);
+  CHECK(snapshot_at(*c.store, kNow).sets_of(digest(2)).size() == 50);
+}
+
+TEST_CASE("push_golden: what was superseded long ago is forgotten, but not within its grace") {
+  StoreCase c;
+  for (std::uint8_t i = 0; i < 30; ++i) {
+    REQUIRE(c.store->push_golden(push_of(set_of("a", {i}), i), later(i)));
+  }
+  CHECK(c.store->golden_history("a")->size() == 30);
+  CHECK(snapshot_at(*c.store, later(30)).contains(digest(0)));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {30}), 30), later(1000)));
+  CHECK(c.store->golden_history("a")->size() == 1 + kMaxSupersededKept);
+  CHECK(count(c, "golden_groups") == 1 + kMaxSupersededKept);
+  for (std::uint8_t i = 31; i < 130; ++i) {
+    REQUIRE(c.store->push_golden(push_of(set_of("a", {i}), i), later(1000)));
+  }
+  CHECK(c.store->golden_history("a")->size() == 1 + kMaxInGrace);
+}
+
+TEST_CASE("audit: has every change, and cannot be changed") {
+  StoreCase c;
+  GoldenPushRequest push = push_of(set_of("a", {1}), 9);
+  push.by = "token:ci";
+  push.signed_by = {"sha256:aa", "sha256:bb"};
+  REQUIRE(c.store->push_golden(push, kNow));
+  REQUIRE(c.store->push_golden(push, later(1)));  // no change
+  REQUIRE(c.store->push_golden(draft_of(set_of("a", {2}), 10), later(2)));
+  REQUIRE(c.store->approve_golden({"a"}, {.by = "operator", .at = later(3)}, {}));
+  REQUIRE(c.store->revoke_golden({"a", 1}, {.by = "operator", .at = later(4)}, "leaked"));
+  c.reopen();
+  const auto entries = c.store->audit(0, 10);
+  REQUIRE(entries);
+  REQUIRE(entries->size() == 4);
+  CHECK((*entries)[3].actor == "token:ci");
+  CHECK((*entries)[3].action == "golden.push");
+  CHECK((*entries)[3].subject == "a");
+  CHECK((*entries)[3].at == kNow);
+  CHECK((*entries)[3].detail ==
+        "generation 1, " + format_digest(digest(9)) + ", approved, signed by sha256:aa sha256:bb");
+  CHECK((*entries)[1].action == "golden.approve");
+  CHECK((*entries)[0].detail.ends_with("revoked, signed by sha256:aa sha256:bb: leaked"));
+  CHECK(c.store->audit((*entries)[1].id, 1)->front().id == (*entries)[2].id);
+  CHECK(c.store->golden_set({"a", 1})->signed_by == push.signed_by);
+  CHECK(c.store->golden_set({"a", 1})->pushed_by == "token:ci");
+
+  c.store.reset();
+  auto database = Database::open(c.path);
+  REQUIRE(database);
+  CHECK(database->run("UPDATE audit SET actor = 'nobody'").error().id == FaultId::kStoreFailed);
+  CHECK(database->run("DELETE FROM audit").error().id == FaultId::kStoreFailed);
+}
+
+TEST_CASE("push tokens: known by their hash, for a time, and their use is seen") {
+  StoreCase c;
+  const PushTokenRecord token{
+      .name = "ci", .scopes = {"shop/", "base"}, .created_at = kNow, .expires_at = later(60)};
+  REQUIRE(c.store->add_push_token(token, digest(1), "operator"));
+  CHECK(c.store->add_push_token(token, digest(2), "operator").error().id ==
+        FaultId::kAlreadyExists);
+  CHECK_FALSE((*c.store->push_tokens())[0].last_used_at.has_value());
+  const auto used = c.store->use_push_token(digest(1), later(59));
+  REQUIRE(used);
+  CHECK(used->name == "ci");
+  CHECK(used->scopes == token.scopes);
+  c.reopen();
+  CHECK((*c.store->push_tokens())[0].last_used_at == later(59));
+  CHECK(c.store->use_push_token(digest(2), kNow).error().id == FaultId::kPushTokenUnknown);
+  CHECK(c.store->use_push_token(digest(1), later(60)).error().id == FaultId::kPushTokenExpired);
+  REQUIRE(c.store->revoke_push_token("ci", {.by = "operator", .at = later(1)}));
+  CHECK(c.store->use_push_token(digest(1), kNow).error().id == FaultId::kPushTokenUnknown);
+  CHECK(c.store->revoke_push_token("ci", {.by = "operator", .at = later(1)}).error().id ==
+        FaultId::kNotFound);
+  CHECK((*c.store->audit(0, 9))[0].action == "push_token.revoke");
+  CHECK((*c.store->audit(0, 9))[1].detail == "for shop/ base");
+}
+
+TEST_CASE("push_golden: what a set knows of its image is there after a restart") {
+  StoreCase c;
+  GoldenSet set = set_of("shop/web", {1});
+  set.image = GoldenImage{.names = {"web:1", "web:latest"},
+                          .digests = {digest(7), digest(6)},
+                          .layers = {digest(5), digest(5, HashAlg::kSha512)}};
+  REQUIRE(c.store->push_golden(push_of(set, 9), kNow));
+  c.reopen();
+  CHECK(c.store->golden_set({"shop/web"})->image == set.image);
 }
 
 TEST_CASE("golden_files: pages in the set's order, and nothing after the end") {
   StoreCase c;
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
-  const auto page = c.store->golden_files("host/debian-12", 1, 1);
+  REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
+  const auto page = c.store->golden_files({"host/debian-12"}, 1, 1);
   REQUIRE(page);
   REQUIRE(page->size() == 1);
   CHECK((*page)[0] == host_set().files[1]);
-  CHECK(c.store->golden_files("host/debian-12", ~std::uint64_t{0}, 10)->empty());
-  CHECK(c.store->golden_files("host/debian-12", 0, 0)->empty());
+  CHECK(c.store->golden_files({"host/debian-12"}, ~std::uint64_t{0}, 10)->empty());
+  CHECK(c.store->golden_files({"host/debian-12"}, 0, 0)->empty());
 }
 
 TEST_CASE("golden_sets: come by name, and one that is not there is not found") {
   StoreCase c;
   GoldenSet other = host_set();
   other.name = "a";
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
-  REQUIRE(c.store->push_golden(other, digest(10), kNow));
+  REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
+  REQUIRE(c.store->push_golden(push_of(other, 10), kNow));
   const auto sets = c.store->golden_sets();
   REQUIRE(sets);
   REQUIRE(sets->size() == 2);
   CHECK((*sets)[0].name == "a");
-  CHECK(c.store->golden_set("b").error().id == FaultId::kNotFound);
-  CHECK(c.store->golden_files("b", 0, 1).error().id == FaultId::kNotFound);
-}
-
-TEST_CASE("load_golden_snapshot: every digest with the sets that hold it") {
-  StoreCase c;
-  CHECK(c.store->load_golden_snapshot()->digest_count() == 0);
-  GoldenSet other = host_set();
-  other.name = "z";
-  other.files.resize(1);
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
-  REQUIRE(c.store->push_golden(other, digest(10), kNow));
-  const auto snapshot = c.store->load_golden_snapshot();
-  REQUIRE(snapshot);
-  CHECK(snapshot->set_count() == 2);
-  CHECK(snapshot->digest_count() == 3);
-  CHECK(snapshot->find(digest(1)).size() == 2);
-  CHECK(snapshot->find(digest(1, HashAlg::kSha512)).size() == 2);
-  REQUIRE(snapshot->find(digest(2)).size() == 1);
-  CHECK(snapshot->set_name(snapshot->find(digest(2))[0]) == "host/debian-12");
-  CHECK_FALSE(snapshot->contains(digest(4)));
+  CHECK(c.store->golden_set({"b"}).error().id == FaultId::kNotFound);
+  CHECK(c.store->golden_files({"b"}, 0, 1).error().id == FaultId::kNotFound);
 }
 
 TEST_CASE("push_golden: a disk that fills up leaves the set that stood") {
   StoreCase c;
-  REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
+  REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
   c.store.reset();
   auto database = Database::open(c.path);
   REQUIRE(database);
@@ -153,27 +365,28 @@ TEST_CASE("push_golden: a disk that fills up leaves the set that stood") {
   }
   {
     auto transaction = Transaction::begin(*database);
-    const auto push = write_golden_set(*database, big, digest(10), kNow);
+    const auto push = write_golden_set(*database, push_of(big, 10), kNow);
     REQUIRE_FALSE(push);
     CHECK(push.error().id == FaultId::kStoreFull);
   }
-  CHECK(read_golden_set(*database, "host/debian-12")->generation == 1);
-  CHECK(*read_golden_files(*database, "host/debian-12", {.offset = 0, .limit = 9}) ==
+  CHECK(read_golden_set(*database, {"host/debian-12"})->generation == 1);
+  CHECK(*read_golden_files(*database, {"host/debian-12"}, {.offset = 0, .limit = 9}) ==
         host_set().files);
 }
 
-TEST_CASE("load_golden_snapshot: digests that no version wrote are refused") {
-  for (const char* sql : {"UPDATE golden_files SET digests = x'20abcd'",
-                          "UPDATE golden_files SET digests = x'03abcdef'",
-                          "UPDATE golden_sets SET digest = 'sha256:'"}) {
+TEST_CASE("golden_in_force: what no version wrote is refused") {
+  for (const char* sql : {"UPDATE golden_groups SET digests = x'20abcd'",
+                          "UPDATE golden_groups SET digests = x'03abcdef'",
+                          "UPDATE golden_generations SET digest = 'sha256:'"}) {
     CAPTURE(std::string(sql));
     StoreCase c;
-    REQUIRE(c.store->push_golden(host_set(), digest(9), kNow));
+    REQUIRE(c.store->push_golden(push_of(host_set(), 9), kNow));
     c.edit(sql);
     c.reopen();
-    const auto snapshot = c.store->load_golden_snapshot();
-    REQUIRE_FALSE(snapshot);
-    CHECK(snapshot.error().id == FaultId::kStoreFailed);
+    GoldenIndex index(1);
+    const auto contents = index.refresh(*c.store, kNow);
+    REQUIRE_FALSE(contents);
+    CHECK(contents.error().id == FaultId::kStoreFailed);
   }
 }
 

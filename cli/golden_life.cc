@@ -1,0 +1,122 @@
+#include "cli/golden_life.h"
+
+#include <nlohmann/json.hpp>
+
+#include "assay/v1/golden.grpc.pb.h"
+#include "cli/codec.h"
+#include "cli/options.h"
+#include "cli/table.h"
+
+namespace assay {
+namespace {
+
+using Service = v1::GoldenService;
+using Json = nlohmann::ordered_json;
+
+void add_generation(CLI::App& verb, std::uint64_t& generation, const char* about) {
+  verb.add_option("--generation", generation, about)->check(CLI::PositiveNumber);
+}
+
+}  // namespace
+
+std::string format_sets(const v1::ListGoldenResponse& got) {
+  if (got.sets().empty()) return "no golden sets\n";
+  Table table({"NAME", "GENERATION", "STATE", "FILES", "HASHES", "SIGNERS", "SOURCE", "PUSHED",
+               "BY", "DIGEST"});
+  for (const v1::GoldenSummary& set : got.sets()) {
+    table.add({set.name(), std::to_string(set.generation()), set.state(),
+               std::to_string(set.files()), std::to_string(set.hashes()),
+               std::to_string(set.signers()), set.source(), format_time(set.pushed_at_ms()),
+               set.pushed_by(), set.digest()});
+  }
+  return table.text();
+}
+
+std::string format_sets_json(const v1::ListGoldenResponse& got) {
+  Json out;
+  out["sets"] = Json::array();
+  for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
+  return format_json(out);
+}
+
+void GoldenLife::add_to(CLI::App& noun, Action& chosen) {
+  add_approve(noun, chosen);
+  add_revoke(noun, chosen);
+  add_history(noun, chosen);
+}
+
+void GoldenLife::add_approve(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("approve", "let a draft, or an earlier generation, count");
+  verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  add_generation(*verb, generation_, "which one; without it, the draft");
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb,
+               "  assay golden approve shop/web\n"
+               "  assay golden approve shop/web --generation 3\n"
+               "\n"
+               "What counted before still does for golden.grace of the verifier's configuration.");
+  verb->callback([this, &chosen] { chosen = [this] { return approve(); }; });
+}
+
+void GoldenLife::add_revoke(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("revoke", "let a set never count again");
+  verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  add_generation(*verb, generation_, "this one only; without it, all");
+  verb->add_option("--reason", reason_, "why, for the audit")->required();
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(
+      *verb,
+      "  assay golden revoke shop/web --generation 3 --reason 'CVE-2026-1234'\n"
+      "\n"
+      "At once, and for good: the same set is not taken again under this name. Files that\n"
+      "other sets have as well stay golden.");
+  verb->callback([this, &chosen] { chosen = [this] { return revoke(); }; });
+}
+
+void GoldenLife::add_history(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("history", "list the generations of a set, newest first");
+  verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb, "  assay golden history shop/web");
+  verb->callback([this, &chosen] { chosen = [this] { return history(); }; });
+}
+
+Exit GoldenLife::approve() const {
+  v1::ApproveGoldenRequest request;
+  request.set_name(name_);
+  request.set_generation(generation_);
+  const auto got = call_once<Service>(server_, &Service::Stub::Approve, request);
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_json(to_json(got->set()))
+                                 : format_fields(fields_of(got->set())));
+  return Exit::kOk;
+}
+
+Exit GoldenLife::revoke() const {
+  v1::RevokeGoldenRequest request;
+  request.set_name(name_);
+  request.set_generation(generation_);
+  request.set_reason(reason_);
+  const auto got = call_once<Service>(server_, &Service::Stub::Revoke, request);
+  if (!got) return complain(got.error());
+  if (format_ == Format::kJson) {
+    print(format_sets_json(*got));
+  } else {
+    print(got->sets().empty() ? "nothing: all of them were revoked already\n" : format_sets(*got));
+  }
+  return Exit::kOk;
+}
+
+Exit GoldenLife::history() const {
+  v1::GoldenHistoryRequest request;
+  request.set_name(name_);
+  const auto got = call_once<Service>(server_, &Service::Stub::History, request);
+  if (!got) return complain(got.error());
+  print(format_ == Format::kJson ? format_sets_json(*got) : format_sets(*got));
+  return Exit::kOk;
+}
+
+}  // namespace assay

@@ -1,0 +1,165 @@
+// The life of golden sets through the real verifier and the real command line: who may push, what a
+// signature is needed for, what counts when.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/running_verifier.h"
+#include "tests/support/golden_file.h"
+#include "tests/support/signing_keys.h"
+#include "tests/support/temp_dir.h"
+
+using namespace assay;
+using namespace assay::testing;
+using nlohmann::json;
+
+namespace {
+
+std::string set_file(const TempDir& dir, const std::string& name, const std::string& content) {
+  const GoldenSet set{.name = name, .source = "rootfs", .files = {file("/bin/a", content)}};
+  return dir.write(content + ".json", format_golden_set(set)).string();
+}
+
+json answer(const RunningVerifier& verifier, Arguments arguments) {
+  arguments.push_back("--json");
+  const Finished got = verifier.assay(arguments);
+  REQUIRE_MESSAGE(got.exit == 0, got.err);
+  return got.json();
+}
+
+bool refused(const RunningVerifier& verifier, const Arguments& arguments,
+             const std::string& fault) {
+  const Finished got = verifier.assay(arguments);
+  const bool said = got.exit == 1 && got.err.find(fault) != std::string::npos;
+  if (!said) MESSAGE(got.exit, " ", got.err);
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("assay golden: a draft counts when it is approved, and not when it is revoked") {
+  RunningVerifier verifier(
+      RunningVerifier::Options{.more = "golden: {pushed: draft, grace: 200ms}\n"});
+  const TempDir dir;
+  const std::string first = set_file(dir, "shop/web", "one");
+  CHECK(answer(verifier, {"golden", "push", first})["set"]["state"] == "draft");
+  CHECK(verifier.metric("assay_golden_images") == 0);
+  CHECK(answer(verifier, {"golden", "approve", "shop/web"})["state"] == "approved");
+  CHECK(verifier.metric("assay_golden_images") == 1);
+
+  const json second = answer(verifier, {"golden", "push", set_file(dir, "shop/web", "two")});
+  CHECK(second["set"]["generation"] == 2);
+  CHECK(answer(verifier, {"golden", "show", "shop/web"})["set"]["generation"] == 1);
+  CHECK(answer(verifier, {"golden", "show", "shop/web", "--generation", "2"})["files"].size() == 1);
+  answer(verifier, {"golden", "approve", "shop/web"});
+  // The grace is over by itself.
+  CHECK(eventually([&] { return verifier.metric("assay_golden_images") == 1; }));
+
+  const json revoked = answer(
+      verifier, {"golden", "revoke", "shop/web", "--generation", "2", "--reason", "it\nleaks"});
+  CHECK(revoked["sets"][0]["reason"] == "it\\x0aleaks");
+  CHECK(verifier.metric("assay_golden_images") == 0);
+  CHECK(refused(verifier, {"golden", "push", set_file(dir, "shop/web", "two")}, "golden.revoked"));
+  CHECK(refused(verifier, {"golden", "approve", "none"}, "request.not_found"));
+
+  verifier.stop();
+  verifier.start();
+  const json history = answer(verifier, {"golden", "history", "shop/web"})["sets"];
+  REQUIRE(history.size() == 2);
+  CHECK(history[0]["state"] == "revoked");
+  CHECK(history[1]["state"] == "superseded");
+  CHECK(verifier.metric("assay_golden_images") == 0);
+  const json audit = answer(verifier, {"audit", "list"})["entries"];
+  REQUIRE(audit.size() == 5);
+  CHECK(audit[0]["action"] == "golden.revoke");
+  CHECK(audit[0]["detail"].get<std::string>().find("it\\x0aleaks") != std::string::npos);
+  CHECK(audit[4]["actor"] == "operator");
+  CHECK(verifier.assay({"audit", "list"}).out.find('\n' + std::string("leaks")) ==
+        std::string::npos);
+}
+
+TEST_CASE("assay golden push: a push token pushes its names, and does nothing else") {
+  RunningVerifier verifier;
+  const TempDir dir;
+  const json made = answer(verifier, {"push-token", "create", "ci", "--for", "shop/"});
+  const std::string secret = made["secret"];
+  const auto token = dir.write("token", secret + "\n");
+  std::filesystem::permissions(token, std::filesystem::perms(0600));
+  const auto as_ci = [&](Arguments arguments) {
+    arguments.insert(arguments.end(), {"--token-file", token.string()});
+    return arguments;
+  };
+  const std::string web = set_file(dir, "shop/web", "web");
+  Arguments push = as_ci({"golden", "push", web, "--idempotency-key", "job 7", "--json"});
+  const Finished pushed = verifier.assay(push);
+  REQUIRE_MESSAGE(pushed.exit == 0, pushed.err);
+  CHECK(pushed.json()["set"]["pushed_by"] == "token:ci");
+  CHECK(refused(verifier, as_ci({"golden", "push", set_file(dir, "host/x", "host")}),
+                "golden.name_refused"));
+  CHECK(refused(verifier, as_ci({"golden", "list"}), "request.unauthenticated"));
+  CHECK(refused(verifier, as_ci({"golden", "approve", "shop/web"}), "request.unauthenticated"));
+  CHECK(refused(verifier, as_ci({"golden", "revoke", "shop/web", "--reason", "x"}),
+                "request.unauthenticated"));
+  CHECK(refused(verifier, as_ci({"push-token", "list"}), "request.unauthenticated"));
+  CHECK(refused(verifier, as_ci({"audit", "list"}), "request.unauthenticated"));
+  CHECK(refused(verifier, as_ci({"node", "list"}), "request.unauthenticated"));
+
+  // Another set came meanwhile: the first push, repeated, brings nothing back.
+  answer(verifier, {"golden", "push", set_file(dir, "shop/web", "newer")});
+  CHECK(verifier.assay(push).json()["changed"] == false);
+  CHECK(answer(verifier, {"golden", "show", "shop/web"})["set"]["generation"] == 2);
+  CHECK(refused(
+      verifier,
+      as_ci({"golden", "push", set_file(dir, "shop/db", "db"), "--idempotency-key", "job 7"}),
+      "golden.conflict"));
+
+  CHECK_FALSE(answer(verifier, {"push-token", "list"})["tokens"][0]["last_used_at"].is_null());
+  CHECK(verifier.log().find(secret) == std::string::npos);
+  answer(verifier, {"push-token", "revoke", "ci"});
+  CHECK(refused(verifier, push, "push_token.unknown"));
+}
+
+TEST_CASE("assay golden push: where keys vouch for names, sets come signed by them") {
+  const PemKey ci = PemKey::p256();
+  const PemKey release = PemKey::ed25519();
+  const PemKey stranger = PemKey::p256();
+  RunningVerifier verifier(RunningVerifier::Options{
+      .more = "golden: {signers: [\n"
+              "  {names: [shop/], keys: [ci.pub, release.pub], threshold: 2},\n"
+              "  {names: [host/], keys: [release.pub]}]}\n",
+      .files = {{"ci.pub", ci.public_pem}, {"release.pub", release.public_pem}}});
+  const TempDir dir;
+  const auto key_file = [&](const char* name, const PemKey& key) {
+    const auto path = dir.write(name, key.private_pem);
+    std::filesystem::permissions(path, std::filesystem::perms(0600));
+    return path.string();
+  };
+  const std::string ci_key = key_file("ci.pem", ci);
+  const std::string release_key = key_file("release.pem", release);
+  const std::string stranger_key = key_file("stranger.pem", stranger);
+  const auto sign = [&](const std::string& set, const std::vector<std::string>& keys) {
+    std::string from = set;
+    const std::string out = set + ".dsse";
+    for (const std::string& key : keys) {
+      const Finished got = verifier.assay({"golden", "sign", from, "--key", key, "-o", out});
+      REQUIRE_MESSAGE(got.exit == 0, got.err);
+      from = out;
+    }
+    return out;
+  };
+  const std::string web = set_file(dir, "shop/web", "web");
+  CHECK(refused(verifier, {"golden", "push", web}, "golden.unsigned"));
+  CHECK(refused(verifier, {"golden", "push", sign(web, {ci_key})}, "golden.signature_missing"));
+  CHECK(refused(verifier, {"golden", "push", sign(web, {ci_key, stranger_key})},
+                "golden.signature_missing"));
+  CHECK(refused(verifier, {"golden", "push", sign(set_file(dir, "host/a", "a"), {ci_key})},
+                "golden.signer_refused"));
+  CHECK(refused(verifier,
+                {"golden", "push", sign(set_file(dir, "other", "b"), {ci_key, release_key})},
+                "golden.name_refused"));
+  CHECK(verifier.metric("assay_golden_images") == 0);
+  const json pushed = answer(verifier, {"golden", "push", sign(web, {ci_key, release_key})});
+  CHECK(pushed["set"]["signed_by"].size() == 2);
+  CHECK(pushed["set"]["digest"] == format_digest(hash(HashAlg::kSha256, as_bytes(read_file(web)))));
+  CHECK(verifier.metric("assay_golden_images") == 1);
+}

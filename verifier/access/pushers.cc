@@ -1,0 +1,47 @@
+#include "verifier/access/pushers.h"
+
+#include "core/text.h"
+#include "verifier/access/push_token.h"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kScheme = "Bearer ";
+
+Result<std::vector<NameScope>> scopes_of(const PushTokenRecord& token) {
+  std::vector<NameScope> scopes;
+  for (const std::string& pattern : token.scopes) {
+    const auto scope = NameScope::parse(pattern);
+    if (!scope) return fail(FaultId::kStoreFailed, "a push token's scope cannot be read");
+    scopes.push_back(*scope);
+  }
+  return scopes;
+}
+
+}  // namespace
+
+Status Pusher::may_push(std::string_view set_name) const {
+  if (any_covers(scopes, set_name)) return {};
+  return fail(FaultId::kGoldenNameRefused,
+              name + " may not push sets called " + escape_bytes(set_name));
+}
+
+Result<Pusher> Pushers::authenticate(std::string_view authorization) const {
+  if (operators_.accepts(authorization)) {
+    return Pusher{.name = "operator", .scopes = {*NameScope::parse("*")}};
+  }
+  const std::string_view secret = authorization.starts_with(kScheme)
+                                      ? authorization.substr(kScheme.size())
+                                      : std::string_view();
+  if (!looks_like_push_token(secret)) {
+    return fail(
+        FaultId::kUnauthenticated,
+        "give a token with --token-file or ASSAY_TOKEN_FILE: the operators', or a push token");
+  }
+  ASSAY_TRY(const PushTokenRecord token,
+            store_.use_push_token(push_token_hash(secret), clock_.now()));
+  ASSAY_TRY(std::vector<NameScope> scopes, scopes_of(token));
+  return Pusher{.name = "token:" + token.name, .scopes = std::move(scopes)};
+}
+
+}  // namespace assay

@@ -1,0 +1,97 @@
+#include "verifier/golden_index.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace assay {
+
+Result<GoldenIndex::Contents> GoldenIndex::refresh(Store& store, Instant now) {
+  const std::scoped_lock lock(changing_);
+  ASSAY_TRY(std::vector<GoldenInForce> sets, store.golden_in_force(now));
+  ASSAY_OK(load_groups(store, sets));
+  merge_tables(sets);
+  Contents contents{.sets = sets.size()};
+  next_change_.reset();
+  for (const GoldenInForce& set : sets) {
+    contents.hashes += set.hashes;
+    if (set.until) next_change_ = std::min(next_change_.value_or(*set.until), *set.until);
+  }
+  replace(make_snapshot(std::move(sets)));
+  return contents;
+}
+
+std::optional<Instant> GoldenIndex::next_change() const {
+  const std::scoped_lock lock(changing_);
+  return next_change_;
+}
+
+void GoldenIndex::replace(GoldenSnapshot snapshot) {
+  auto next = std::make_shared<const GoldenSnapshot>(std::move(snapshot));
+  snapshot_.with(
+      [&](auto& current) { current.swap(next); });  // the old one is freed outside the lock
+}
+
+// What no table has yet goes into one of its own.
+Status GoldenIndex::load_groups(Store& store, const std::vector<GoldenInForce>& sets) {
+  DigestTable::Builder builder(seed_);
+  std::map<GoldenGroupId, Group> added;
+  Group next = next_group_;
+  for (const GoldenInForce& set : sets) {
+    for (const GoldenGroupId id : set.groups) {
+      if (groups_.contains(id) || added.contains(id)) continue;
+      ASSAY_TRY(const std::vector<Digest> digests, store.golden_group_digests(id));
+      for (const Digest& digest : digests) builder.add(next, digest);
+      added[id] = next++;
+    }
+  }
+  if (added.empty()) return {};
+  tables_.push_back(std::move(builder).build());
+  groups_.merge(added);
+  next_group_ = next;
+  return {};
+}
+
+// Puts small tables into one, without what no set has any more.
+void GoldenIndex::merge_tables(const std::vector<GoldenInForce>& sets) {
+  const auto is_large_enough = [&](std::size_t i) {
+    return tables_[i].digest_count() >= kGrowth * tables_[i + 1].digest_count();
+  };
+  std::size_t first = tables_.size();
+  while (first > 0 && (first == tables_.size() || !is_large_enough(first - 1))) --first;
+  if (first + 1 >= tables_.size()) return;
+
+  std::set<Group> used;
+  for (const GoldenInForce& set : sets) {
+    for (const GoldenGroupId id : set.groups) used.insert(groups_.at(id));
+  }
+  DigestTable::Builder builder(seed_);
+  std::set<Group> dropped;
+  for (std::size_t i = first; i < tables_.size(); ++i) {
+    tables_[i].for_each([&](const Digest& digest, std::span<const Group> groups) {
+      for (const Group group : groups) {
+        if (used.contains(group)) {
+          builder.add(group, digest);
+        } else {
+          dropped.insert(group);
+        }
+      }
+    });
+  }
+  tables_.resize(first);
+  tables_.push_back(std::move(builder).build());
+  std::erase_if(groups_, [&](const auto& known) { return dropped.contains(known.second); });
+}
+
+GoldenSnapshot GoldenIndex::make_snapshot(std::vector<GoldenInForce> sets) const {
+  std::vector<GoldenSnapshot::Set> out;
+  for (GoldenInForce& set : sets) {
+    GoldenSnapshot::Set& named = out.emplace_back();
+    named.name = std::move(set.name);
+    for (const GoldenGroupId id : set.groups) named.groups.push_back(groups_.at(id));
+    for (GoldenSigner& signer : set.signers) named.signers.push_back(std::move(signer.key));
+  }
+  return {tables_, std::move(out)};
+}
+
+}  // namespace assay

@@ -1,0 +1,110 @@
+// Golden sets as the verifier keeps them: generations of a name, each with a state, and groups of files
+// that sets share.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/verdict.h"
+#include "golden/set_file.h"
+
+namespace assay {
+
+// Of one generation of a set. Draft is where a push that needs review begins; approved counts; superseded
+// counts until its grace is over; revoked never counts again.
+enum class GoldenState : std::uint8_t { kDraft, kApproved, kSuperseded, kRevoked };
+std::string_view golden_state_name(GoldenState state);  // "approved"
+std::optional<GoldenState> golden_state_by_name(std::string_view name);
+
+struct GoldenRecord {
+  std::string name{};
+  Digest digest = Digest::zero(HashAlg::kSha256);  // of the set file
+  std::uint64_t generation = 0;
+  GoldenState state = GoldenState::kApproved;
+  std::string source{};
+  std::uint64_t files = 0;
+  std::uint64_t hashes = 0;
+  std::uint64_t signers = 0;
+  Instant pushed_at{};
+  std::string pushed_by{};               // "operator", "token:ci"
+  std::vector<std::string> signed_by{};  // ids of the keys that vouch for it
+  Instant state_since{};
+  std::string state_by{};
+  std::string reason{};                   // why it was revoked
+  std::optional<Instant> golden_until{};  // of a superseded one: the end of its grace
+  std::optional<GoldenImage> image{};
+};
+
+// A set that somebody gives to the verifier.
+struct GoldenPushRequest {
+  GoldenSet set{};
+  Digest digest = Digest::zero(HashAlg::kSha256);  // of the set file
+  std::string by{};
+  std::vector<std::string> signed_by{};
+  GoldenState state = GoldenState::kApproved;  // or kDraft
+  std::chrono::milliseconds grace{};           // of the generation that it supersedes
+  std::string idempotency_key{};               // empty: none
+};
+
+struct GoldenPush {
+  GoldenRecord set{};
+  bool changed = false;
+};
+
+// One generation of a set.
+struct GoldenId {
+  std::string name;
+  std::optional<std::uint64_t> generation = {};  // none: the approved one, else the newest
+};
+
+// Who does something to a set, and when.
+struct GoldenActor {
+  std::string by;
+  Instant at{};
+};
+
+enum class GoldenGroupId : std::int64_t {};
+
+// A generation that counts.
+struct GoldenInForce {
+  std::string name{};
+  std::uint64_t hashes = 0;
+  std::vector<GoldenGroupId> groups{};
+  std::vector<GoldenSigner> signers{};
+  std::optional<Instant> until{};  // none: until somebody changes it
+};
+
+// So many superseded generations of a name are kept, the newest; those in their grace as well, unless
+// they are over the second number.
+inline constexpr std::uint32_t kMaxSupersededKept = 16;
+inline constexpr std::uint32_t kMaxInGrace = 64;
+inline constexpr std::size_t kMaxIdempotencyKeyBytes = 128;
+inline constexpr std::size_t kMaxRevocationReasonBytes = 512;
+// How long a push is known by its key.
+inline constexpr std::chrono::hours kIdempotencyTime{24};
+
+// What somebody did, as it stays: rows are never changed and never removed.
+struct AuditRecord {
+  std::int64_t id = 0;
+  Instant at{};
+  std::string actor{};
+  std::string action{};   // "golden.push", "golden.approve", "golden.revoke", "token.create", …
+  std::string subject{};  // name of a set or token
+  std::string detail{};
+};
+
+// A secret by which CI may push sets, and nothing else.
+struct PushTokenRecord {
+  std::string name{};
+  std::vector<std::string> scopes{};  // NameScope patterns
+  Instant created_at{};
+  Instant expires_at{};
+  std::optional<Instant> last_used_at{};
+};
+inline constexpr std::uint64_t kMaxPushTokens = 1'000;
+
+}  // namespace assay
