@@ -57,10 +57,7 @@ CLI::Validator set_name() {
 CLI::Validator printable_text(std::size_t max_bytes) {
   return CLI::Validator(
       [max_bytes](std::string& text) -> std::string {
-        // Escaping changes nothing in printable text but to double its backslashes.
-        const auto backslashes = static_cast<std::size_t>(std::ranges::count(text, '\\'));
-        const bool ok = !text.empty() && text.size() <= max_bytes &&
-                        escape_bytes(text).size() == text.size() + backslashes;
+        const bool ok = !text.empty() && text.size() <= max_bytes && is_printable(text);
         return ok ? "" : "has to be 1 to " + std::to_string(max_bytes) + " bytes of printable text";
       },
       "");

@@ -93,6 +93,15 @@ std::string unescape_bytes(std::string_view text) {
   return out;
 }
 
+bool is_printable(std::string_view text) {
+  while (!text.empty()) {
+    const Utf8 c = decode_utf8(text);
+    if (c.size == 0 || !printable(c.code_point)) return false;
+    text.remove_prefix(c.size);
+  }
+  return true;
+}
+
 std::string shorten(std::string_view text, std::size_t size) {
   if (text.size() <= size) return std::string(text);
   static constexpr std::string_view kEllipsis = "…";

@@ -17,6 +17,9 @@ std::string escape_bytes(std::string_view bytes);
 // The bytes that escape_bytes() wrote. Text that it cannot have written comes back as it is.
 std::string unescape_bytes(std::string_view text);
 
+// Whether all of `text` is printable: escape_bytes() changes none of it but its backslashes.
+bool is_printable(std::string_view text);
+
 // At most `size` bytes of `text`, cut between escaped characters, with "…" where something is
 // missing.
 std::string shorten(std::string_view text, std::size_t size);

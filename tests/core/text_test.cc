@@ -43,6 +43,18 @@ TEST_CASE("unescape_bytes: gives back what escape_bytes took, for any bytes") {
   }
 }
 
+TEST_CASE("is_printable: says which text escape_bytes leaves as it is, but for backslashes") {
+  for (const std::string good : {"", "a b~", "\xc3\xa9", "\\", "\"", "\\x00"}) {
+    CAPTURE(good);
+    CHECK(is_printable(good));
+  }
+  for (const std::string bad : {"a\n", "\x1b[31m", "\x7f", "a\xff", "\xe2\x80\x8b", "\xe2\x82"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_printable(bad));
+  }
+  CHECK_FALSE(is_printable(std::string_view("a\0", 2)));
+}
+
 TEST_CASE("shorten: cuts between escaped characters and says so") {
   CHECK(shorten("abc", 3) == "abc");
   CHECK(shorten("abcdefgh", 6) == "abc…");
