@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "core/text.h"
+#include "golden/set_lines.h"
 
 namespace assay {
 namespace {
@@ -16,44 +18,6 @@ constexpr std::string_view kPredicateType = "https://assay.dev/golden-set/v1";
 constexpr std::size_t kMaxSourceBytes = 64;
 constexpr std::uint32_t kMaxMode = 07777;
 constexpr std::size_t kModeDigits = 4;
-
-// `text` is printable: only these two need a backslash (RFC 8259, section 7).
-void append_quoted(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  out.push_back('"');
-}
-
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  append_quoted(out, name);
-  out.push_back(':');
-  append_quoted(out, text);
-}
-
-std::string octal(std::uint32_t mode) {
-  std::string out(kModeDigits, '0');
-  for (std::size_t i = kModeDigits; i-- > 0; mode >>= 3) {
-    out[i] = static_cast<char>('0' + (mode & 7));
-  }
-  return out;
-}
-
-// One file as it stands in a set file, and as the subject digest takes it.
-std::string format_file(const GoldenFile& file) {
-  std::string out = "{";
-  append_member(out, "path", escape_bytes(file.path));
-  for (const Digest& digest : file.digests) {
-    out.push_back(',');
-    append_member(out, hash_name(digest.alg()), to_hex(digest.bytes()));
-  }
-  out += ",\"size\":" + std::to_string(file.size) + ',';
-  append_member(out, "mode", octal(file.mode));
-  out.push_back('}');
-  return out;
-}
 
 void append_list(std::string& out, std::string_view name, const std::vector<std::string>& items) {
   append_quoted(out, name);
@@ -81,28 +45,9 @@ std::string format_image(const GoldenImage& image) {
   return out + "},";
 }
 
-std::string format_signer(const GoldenSigner& signer) {
-  std::string out = "{";
-  append_member(out, "name", escape_bytes(signer.name));
-  out.push_back(',');
-  append_member(out, "key", to_hex(signer.key.encoded()));
-  out.push_back('}');
-  return out;
+bool in_image(const GoldenFile& file, const std::optional<GoldenImage>& image) {
+  return !file.layer || (image && *file.layer < image->layers.size());
 }
-
-// SHA-256 over every file's and then every signer's line, each ended by a newline.
-class ContentDigest {
- public:
-  ContentDigest() { hasher_.start(); }
-  void add(std::string_view line) {
-    hasher_.add(as_bytes(line));
-    hasher_.add(as_bytes("\n"));
-  }
-  std::string hex() && { return to_hex(hasher_.finish().bytes()); }
-
- private:
-  Hasher hasher_{HashAlg::kSha256};
-};
 
 bool valid_source(std::string_view source) {
   return !source.empty() && source.size() <= kMaxSourceBytes &&
@@ -175,7 +120,12 @@ constexpr std::array kMembers = {
     Member{Place::kFile, "sha512", Kind::kText, Need::kOptional},
     Member{Place::kFile, "size", Kind::kNumber},
     Member{Place::kFile, "mode", Kind::kText},
+    Member{Place::kFile, "uid", Kind::kNumber, Need::kOptional},
+    Member{Place::kFile, "gid", Kind::kNumber, Need::kOptional},
+    Member{Place::kFile, "kind", Kind::kText, Need::kOptional},
+    Member{Place::kFile, "layer", Kind::kNumber, Need::kOptional},
 };
+static_assert(kMembers.size() <= 32, "SetReader has a bit for each");
 
 const Member* find_member(Place in, std::string_view name) {
   const auto it =
@@ -194,8 +144,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool number_unsigned(std::uint64_t value) override {
     if (!expects(Kind::kNumber)) return refuse("a number out of place");
-    file_.size = value;
-    return taken();
+    return file_number(value) ? taken() : refuse_value();
   }
 
   bool string(std::string& value) override {
@@ -204,7 +153,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     const bool ok = place() == Place::kFile     ? file_text(value)
                     : place() == Place::kSigner ? signer_text(value)
                                                 : statement_text(value);
-    return ok ? taken() : refuse("bad \"" + std::string(member_->name) + "\"");
+    return ok ? taken() : refuse_value();
   }
 
   bool key(std::string& name) override {
@@ -267,7 +216,8 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     if (set_.files.empty() && set_.signers.empty()) {
       return fail(FaultId::kGoldenMalformed, "no file and no signer");
     }
-    for (const GoldenSigner& signer : set_.signers) digest_.add(format_signer(signer));
+    ASSAY_OK(check_layers());
+    for (const GoldenSigner& signer : set_.signers) digest_.add(format_line(signer));
     if (std::move(digest_).hex() != subject_digest_) {
       return fail(FaultId::kGoldenMalformed,
                   "the content is not that which the subject digest is of");
@@ -303,6 +253,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     fault_ = Fault{.id = FaultId::kGoldenMalformed, .detail = where() + std::string(what)};
     return false;
   }
+  bool refuse_value() { return refuse("bad \"" + std::string(member_->name) + "\""); }
   bool refuse_size(std::size_t limit, std::string_view what) {
     fault_ = Fault{.id = FaultId::kGoldenTooLarge,
                    .detail = "over " + std::to_string(limit) + " " + std::string(what)};
@@ -355,10 +306,28 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
       file_.mode = mode.value_or(0);
       return mode.has_value();
     }
+    if (member_->name == "kind") {
+      const auto kind = parse_content_kind(value);
+      file_.kind = kind.value_or(ContentKind::kUnknown);
+      return kind.has_value();
+    }
     const auto digest = parse_digest(std::string(member_->name) + ":" + value);
     if (!digest || to_hex(digest->bytes()) != value) return false;
     file_.digests.push_back(*digest);
     return true;
+  }
+
+  bool file_number(std::uint64_t value) {
+    if (member_->name == "size") {
+      file_.size = value;
+      return true;
+    }
+    if (member_->name == "layer") {
+      file_.layer = static_cast<std::uint8_t>(value);
+      return value < kMaxSetImageItems;
+    }
+    (member_->name == "uid" ? file_.uid : file_.gid) = static_cast<std::uint32_t>(value);
+    return value <= std::numeric_limits<std::uint32_t>::max();
   }
 
   bool signer_text(const std::string& value) {
@@ -386,9 +355,20 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     if (file_.digests.empty()) return refuse("no digest");
     std::ranges::sort(file_.digests);
     if (!set_.files.empty() && set_.files.back() >= file_) return refuse("not in order");
-    digest_.add(format_file(file_));
+    digest_.add(format_line(file_));
     set_.files.push_back(std::move(file_));
     return true;
+  }
+
+  // Once all is read: the image may stand behind the files.
+  Status check_layers() const {
+    const auto bad = std::ranges::find_if(
+        set_.files, [&](const GoldenFile& file) { return !in_image(file, set_.image); });
+    if (bad == set_.files.end()) return {};
+    return fail(
+        FaultId::kGoldenMalformed,
+        "file " + std::to_string(bad - set_.files.begin()) +
+            (set_.image ? ": a layer that the image does not have" : ": a layer without an image"));
   }
 
   GoldenSet set_;
@@ -446,14 +426,14 @@ std::string format_golden_set(const GoldenSet& set) {
   ContentDigest digest;
   std::string files;
   for (const GoldenFile& file : set.files) {
-    ASSAY_CHECK(file.mode <= kMaxMode && !file.digests.empty());
-    const std::string line = format_file(file);
+    ASSAY_CHECK(file.mode <= kMaxMode && !file.digests.empty() && in_image(file, set.image));
+    const std::string line = format_line(file);
     digest.add(line);
     files += (files.empty() ? "\n" : ",\n") + line;
   }
   std::string signers;
   for (const GoldenSigner& signer : set.signers) {
-    const std::string line = format_signer(signer);
+    const std::string line = format_line(signer);
     digest.add(line);
     signers += (signers.empty() ? "\n" : ",\n") + line;
   }

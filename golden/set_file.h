@@ -15,6 +15,7 @@
 #include "core/digest.h"
 #include "core/result.h"
 #include "core/signature/file_signer.h"
+#include "golden/content_kind.h"
 
 namespace assay {
 
@@ -30,6 +31,11 @@ struct GoldenFile {
   std::vector<Digest> digests;  // one per algorithm, in HashAlg's order, at least one
   std::uint64_t size = 0;       // bytes; 0 when the source does not know
   std::uint32_t mode = 0;       // permission bits, at most 07777; 0 when the source does not know
+  std::optional<std::uint32_t> uid = {};  // of the owner; nothing when the source does not know
+  std::optional<std::uint32_t> gid = {};  // likewise
+  ContentKind kind = ContentKind::kUnknown;
+  // Which of the image's layers, by index, it comes from; nothing in a set without an image.
+  std::optional<std::uint8_t> layer = {};
   friend auto operator<=>(const GoldenFile&, const GoldenFile&) = default;
 };
 
@@ -75,8 +81,9 @@ void sort_signers(std::vector<GoldenSigner>& signers);
 // Fails with
 //   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles, kMaxSetImageItems or kMaxSetSigners
 //   kGoldenMalformed  not JSON; an unknown, missing, repeated or ill-typed member; another statement
-//                     or predicate type; a name, source, path, digest, size or mode that
-//                     format_golden_set() does not write; a key that parse_file_signer() refuses; a file
+//                     or predicate type; a name, source, path, digest, size, mode,
+//                     owner or kind that format_golden_set() does not write; a layer that `image` does
+//                     not have, or without an `image`; a key that parse_file_signer() refuses; a file
 //                     without digests; neither file nor signer; one of them not in order; a subject
 //                     digest that is not that of signers and files
 //

@@ -163,6 +163,18 @@ TEST_CASE("parse_golden_set: refuses what is not exactly a golden set") {
       {"a mode with three digits", forged("\"0755\"", "\"755\""), "bad \"mode\""},
       {"a mode that is not octal", forged("\"0755\"", "\"0789\""), "bad \"mode\""},
       {"a mode over the permission bits", forged("\"0755\"", "\"10755\""), "bad \"mode\""},
+      {"a negative owner", forged(sh, sh + "\"uid\":-1,"), "a negative number"},
+      {"an owner over 32 bits", forged(sh, sh + "\"uid\":4294967296,"), "bad \"uid\""},
+      {"a group over 32 bits", forged(sh, sh + "\"gid\":4294967296,"), "bad \"gid\""},
+      {"an owner that is text", forged(sh, sh + "\"uid\":\"0\","), "text out of place"},
+      {"an owner twice", forged(sh, sh + "\"uid\":0,\"uid\":0,"), "\"uid\" twice"},
+      {"a kind that is not known", forged(sh, sh + "\"kind\":\"pe\","), "bad \"kind\""},
+      {"a kind that is nothing", forged(sh, sh + "\"kind\":\"\","), "bad \"kind\""},
+      {"a kind that is a number", forged(sh, sh + "\"kind\":1,"), "a number out of place"},
+      {"a layer that is text", forged(sh, sh + "\"layer\":\"0\","), "text out of place"},
+      {"a layer over any limit", forged(sh, sh + "\"layer\":256,"), "file 1: bad \"layer\""},
+      {"a layer without an image", forged("\"mode\":\"0755\"", "\"mode\":\"0755\",\"layer\":0"),
+       "file 2: a layer without an image"},
       {"a null", forged("\"size\":2", "\"size\":null"), "a null"},
       {"a boolean", forged("\"size\":2", "\"size\":true"), "a boolean"},
       {"an object for text", forged("\"0755\"", "{}"), "an object out of place"},
@@ -289,6 +301,82 @@ TEST_CASE("parse_golden_set: what a set knows of its image comes back") {
   CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
   set.image = GoldenImage{.names = {}, .digests = {}, .layers = {}};
   CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+}
+
+TEST_CASE("parse_golden_set: owner, kind and layer of a file come back, in one order") {
+  const Digest digest = Digest::zero(HashAlg::kSha256);
+  GoldenSet set{.name = "x",
+                .source = "oci",
+                .files = {{.path = "/a",
+                           .digests = {digest},
+                           .size = 7,
+                           .mode = 0755,
+                           .uid = 0,
+                           .gid = 4294967295,
+                           .kind = ContentKind::kElf,
+                           .layer = 1},
+                          {.path = "/b", .digests = {digest}, .kind = ContentKind::kScript}},
+                .image = GoldenImage{.names = {}, .digests = {}, .layers = {digest, digest}}};
+  const std::string text = format_golden_set(set);
+  const std::string zeros(64, '0');
+  CHECK(text.ends_with("\n{\"path\":\"/a\",\"sha256\":\"" + zeros +
+                       "\",\"size\":7,\"mode\":\"0755\",\"uid\":0,\"gid\":4294967295,"
+                       "\"kind\":\"elf\",\"layer\":1},\n{\"path\":\"/b\",\"sha256\":\"" +
+                       zeros + "\",\"size\":0,\"mode\":\"0000\",\"kind\":\"script\"}\n]}}\n"));
+  CHECK(parse_golden_set(as_bytes(text)) == set);
+  // Sorted by name, members of the predicate have the image behind the files.
+  CHECK(parse_golden_set(as_bytes(nlohmann::json::parse(text).dump())) == set);
+}
+
+TEST_CASE("parse_golden_set: what is known of a file is in the subject digest") {
+  const Digest digest = Digest::zero(HashAlg::kSha256);
+  const std::string text = format_golden_set(
+      {.name = "x",
+       .source = "oci",
+       .files = {{.path = "/a",
+                  .digests = {digest},
+                  .uid = 0,
+                  .gid = 0,
+                  .kind = ContentKind::kElf,
+                  .layer = 0}},
+       .image = GoldenImage{.names = {}, .digests = {}, .layers = {digest, digest}}});
+  for (const std::pair<std::string, std::string>& edit :
+       {std::pair<std::string, std::string>{"\"uid\":0", "\"uid\":1"},
+        {"\"gid\":0", "\"gid\":1"},
+        {"\"kind\":\"elf\"", "\"kind\":\"script\""},
+        {"\"layer\":0", "\"layer\":1"},
+        {",\"layer\":0", ""}}) {
+    CAPTURE(edit.first);
+    std::string changed = text;
+    changed.replace(changed.find(edit.first), edit.first.size(), edit.second);
+    CHECK(refusal_of(changed).detail == "the content is not that which the subject digest is of");
+  }
+}
+
+TEST_CASE("parse_golden_set: a layer that the image does not have is refused") {
+  const Digest digest = Digest::zero(HashAlg::kSha256);
+  GoldenSet set{.name = "x",
+                .source = "oci",
+                .files = {{.path = "/a", .digests = {digest}, .layer = 0},
+                          {.path = "/b", .digests = {digest}, .layer = 1}},
+                .image = GoldenImage{.names = {}, .digests = {}, .layers = {digest, digest}}};
+  std::string text = format_golden_set(set);
+  const std::string both = format_digest(digest) + "\",\"" + format_digest(digest);
+  text.replace(text.find(both), both.size(), format_digest(digest));
+  const Fault fault = refusal_of(text);
+  CHECK(fault.id == FaultId::kGoldenMalformed);
+  CHECK(fault.detail == "file 1: a layer that the image does not have");
+}
+
+TEST_CASE(
+    "parse_golden_set: files without and with all that may be known of them are the same bytes") {
+  for (const char* name : {"golden-set.json", "golden-image.json"}) {
+    CAPTURE(name);
+    const Bytes seed = read_test_data("../fuzz/seeds/" + std::string(name));
+    const auto set = parse_golden_set(seed);
+    REQUIRE(set.has_value());
+    CHECK(format_golden_set(*set) == as_text(seed));
+  }
 }
 
 TEST_CASE("parse_golden_set: keys of signers come back, and the subject digest is of them too") {
