@@ -26,19 +26,23 @@ struct Worker {
   void start() {
     for (Hasher& hasher : hashers) hasher.start();
     if (md5) md5->start();
+    kind.start();
   }
   void add(ByteView part) {
     for (Hasher& hasher : hashers) hasher.add(part);
     if (md5) md5->add(part);
+    kind.add(part);
   }
   void finish(HashedFile& out) {
     for (Hasher& hasher : hashers) out.golden.digests.push_back(hasher.finish());
     std::ranges::sort(out.golden.digests);
     if (md5) out.md5 = md5->finish();
+    out.golden.kind = kind.finish();
   }
 
   std::vector<Hasher> hashers;
   std::optional<Md5Hasher> md5;
+  ContentKindReader kind;
   Bytes buffer;
 };
 
@@ -100,7 +104,9 @@ class HashRun {
     HashedFile out{.golden = {.path = "/" + listed.path,
                               .digests = {},
                               .size = bytes,
-                              .mode = static_cast<std::uint32_t>(after.st_mode & 07777)}};
+                              .mode = static_cast<std::uint32_t>(after.st_mode & 07777),
+                              .uid = after.st_uid,
+                              .gid = after.st_gid}};
     worker.finish(out);
     return out;
   }

@@ -35,7 +35,7 @@ struct ListedFile {
 };
 
 struct HashedFile {
-  GoldenFile golden;  // its path is "/" and the listed one
+  GoldenFile golden;  // its path is "/" and the listed one; with owner and kind, and no layer
   Md5 md5 = {};       // zero without WithMd5::kYes
 };
 

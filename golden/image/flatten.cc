@@ -157,18 +157,26 @@ Result<Node> hard_link(const Walk& walk, const LayerEntry& entry) {
   return target;
 }
 
-Status add(const Walk& walk, const LayerEntry& entry) {
+GoldenFile file_of(const LayerEntry& entry) {
+  return {.path = "",
+          .digests = entry.digests,
+          .size = entry.size,
+          .mode = entry.mode,
+          .uid = entry.uid,
+          .gid = entry.gid,
+          .kind = entry.content_kind};
+}
+
+Status add(const Walk& walk, const LayerEntry& entry, std::uint8_t layer) {
   if (entry.path.empty()) {
     if (entry.kind == Kind::kDirectory) return {};
     return malformed("/", "the root is no directory");
   }
-  Node node{.kind = entry.kind,
-            .target = entry.target,
-            .file = {.path = "", .digests = entry.digests, .size = entry.size, .mode = entry.mode},
-            .children = {}};
+  Node node{.kind = entry.kind, .target = entry.target, .file = file_of(entry), .children = {}};
   if (entry.kind == Kind::kHardLink) {
     ASSAY_TRY(node, hard_link(walk, entry));
   }
+  node.file.layer = layer;
   ASSAY_TRY(Node * parent, walk.directory(parent_path(entry.path)));
   Node& place = parent->children[std::string(base_name(entry.path))];
   // What a directory holds stays when the directory is named again.
@@ -236,6 +244,8 @@ ImageTree::ImageTree(ImageTree&&) noexcept = default;
 ImageTree& ImageTree::operator=(ImageTree&&) noexcept = default;
 
 Status ImageTree::apply(const std::vector<LayerEntry>& layer) {
+  ASSAY_CHECK(layers_ < kMaxSetImageItems);
+  const auto index = static_cast<std::uint8_t>(layers_++);
   std::set<std::string> made;
   for (const LayerEntry& entry : layer) {
     if (entry.kind == Kind::kDirectory) made.insert(entry.path);
@@ -246,7 +256,8 @@ Status ImageTree::apply(const std::vector<LayerEntry>& layer) {
   const std::set<std::string> none;
   const Walk walk{.root = *root_, .missing = Missing::kMake, .kept = none};
   for (const LayerEntry& entry : layer) {
-    if (entry.kind != Kind::kWhiteout && entry.kind != Kind::kOpaque) ASSAY_OK(add(walk, entry));
+    if (entry.kind != Kind::kWhiteout && entry.kind != Kind::kOpaque)
+      ASSAY_OK(add(walk, entry, index));
   }
   return {};
 }

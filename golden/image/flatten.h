@@ -30,6 +30,9 @@ struct LayerEntry {
   std::vector<Digest> digests = {};  // of a file
   std::uint64_t size = 0;
   std::uint32_t mode = 0;
+  std::uint32_t uid = 0;  // of a file
+  std::uint32_t gid = 0;
+  ContentKind content_kind = ContentKind::kUnknown;
 };
 
 // A path as layers have it, for what it means: "./usr//bin/" is "usr/bin".
@@ -54,7 +57,7 @@ class ImageTree {
   ImageTree(ImageTree&&) noexcept;
   ImageTree& operator=(ImageTree&&) noexcept;
 
-  // Lays a layer over those before it. Its whiteouts act on them only, wherever they stand; of two
+  // Lays a layer over those before it, at most kMaxSetImageItems in all. Its whiteouts act on them only, wherever they stand; of two
   // entries with one path the last stays.
   //
   // Fails with kImagePathEscape for a path through more than 40 symbolic links, kImageMalformed for a
@@ -63,7 +66,9 @@ class ImageTree {
   // followed. The tree is of no use after that.
   Status apply(const std::vector<LayerEntry>& layer);
 
-  // Every regular file that is visible, under each of its names, as a set has them.
+  // Every regular file that is visible, under each of its names, as a set has them. Its layer is the one
+  // that has an entry of this name: of a hard link the one that made the link, while all else is that of
+  // the file it was made to, whichever layer that is from.
   std::vector<GoldenFile> files() const;
 
   // Devices, pipes and sockets that are visible.
@@ -73,6 +78,7 @@ class ImageTree {
 
  private:
   std::unique_ptr<Node> root_;
+  std::size_t layers_ = 0;  // applied
 };
 
 }  // namespace assay

@@ -90,6 +90,7 @@ Result<ImageFiles> build_from_image(const ImageOptions& options) {
   for (const ImageLayer& layer : image.layers) out.image.layers.push_back(layer.diff_id);
   ASSAY_TRY(const std::vector<Table> tables,
             LayerRun(*blobs, options, std::move(image.layers)).run());
+  static_assert(kMaxImageLayers <= kMaxSetImageItems);
   ImageTree tree;
   for (const Table& table : tables) ASSAY_OK(tree.apply(table));
   out.files = tree.files();

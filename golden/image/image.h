@@ -31,8 +31,8 @@ struct ImageFiles {
   GoldenImage image;              // without names that are none for a set
 };
 
-// Hashes every regular file that a container of the image sees, each layer read once. What an upper
-// layer removes or replaces is not in the answer. Every digest on the way from the index to a file
+// Hashes every regular file that a container of the image sees, each layer read once, and says of each
+// its owner, kind and layer. What an upper layer removes or replaces is not in the answer. Every digest on the way from the index to a file
 // is checked.
 //
 // Fails with

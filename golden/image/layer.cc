@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "golden/image/archive.h"
@@ -104,6 +105,14 @@ Result<Kind> kind_of(::archive_entry* entry) {
   }
 }
 
+// A user or group as Linux has them. libarchive takes PAX headers' numbers before those of 7 digits.
+Result<std::uint32_t> owner(la_int64_t id) {
+  if (id < 0 || id > std::numeric_limits<std::uint32_t>::max()) {
+    return malformed("an owner over 32 bits");
+  }
+  return static_cast<std::uint32_t>(id);
+}
+
 Status check_attributes(::archive_entry* entry) {
   ::archive_entry_xattr_reset(entry);
   const char* name = nullptr;
@@ -138,6 +147,8 @@ class Table {
     if (size < 0) return malformed("a negative size");
     entry.size = static_cast<std::uint64_t>(size);
     entry.mode = ::archive_entry_perm(from) & 07777U;
+    ASSAY_TRY(entry.uid, owner(::archive_entry_uid(from)));
+    ASSAY_TRY(entry.gid, owner(::archive_entry_gid(from)));
     if (entry.kind == Kind::kSymlink) {
       entry.target = text_or_empty(::archive_entry_symlink(from));
       if (entry.target.size() > kMaxSetPathBytes) return malformed("a link's target is too long");
@@ -163,6 +174,7 @@ class Table {
                   "layer: files of over " + std::to_string(wanted_.limits.max_bytes) + " bytes");
     }
     for (Hasher& hasher : hashers_) hasher.start();
+    kind_.start();
     std::uint64_t left = entry.size;
     while (left > 0) {
       la_ssize_t size = ::archive_read_data(tar_, buffer_.data(), std::min(buffer_.size(), left));
@@ -173,16 +185,19 @@ class Table {
       }
       const ByteView part = ByteView(buffer_).first(static_cast<std::size_t>(size));
       for (Hasher& hasher : hashers_) hasher.add(part);
+      kind_.add(part);
       left -= part.size();
     }
     for (Hasher& hasher : hashers_) entry.digests.push_back(hasher.finish());
     std::ranges::sort(entry.digests);
+    entry.content_kind = kind_.finish();
     return {};
   }
 
   ::archive* tar_;
   const LayerWanted& wanted_;
   std::vector<Hasher> hashers_;
+  ContentKindReader kind_;
   Bytes buffer_ = Bytes(kBufferBytes);
   std::uint64_t entries_ = 0;
   std::uint64_t file_bytes_ = 0;

@@ -43,7 +43,7 @@ struct LayerWanted {
 //   kImageDigestMismatch  more bytes; another blob digest or diff_id than wanted
 //   as layer_path() and take_whiteout() for a name that is refused
 //   kImageMalformed       not such an archive; a hard link with content; an entry of no known kind;
-//                         an attribute that overlayfs would take for its own
+//                         an owner over 32 bits; an attribute that overlayfs would take for its own
 //   and as ByteSource::next(). What the digests do not vouch for is never blamed on the archive: they
 // are checked first.
 //

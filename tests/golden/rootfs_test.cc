@@ -113,6 +113,29 @@ TEST_CASE("build_from_rootfs: sha256 is what it takes unless told otherwise, wit
   CHECK(tree.files[0].size == 1);
 }
 
+TEST_CASE("build_from_rootfs: takes owner and kind") {
+  const TempDir dir;
+  const fs::path tool = dir.write("tool",
+                                  "\x7f"
+                                  "ELF\x02");
+  dir.write("script", "#!/bin/sh\n");
+  dir.write("empty", "");
+  // Who is not root has files of one owner only.
+  if (::geteuid() == 0) REQUIRE(::chown(tool.c_str(), 12345, 54321) == 0);
+  struct stat st = {};
+  REQUIRE(::stat(tool.c_str(), &st) == 0);
+  const auto files = by_path(build(dir.path()));
+  REQUIRE(files.size() == 3);
+  CHECK(files.at("/tool").uid == st.st_uid);
+  CHECK(files.at("/tool").gid == st.st_gid);
+  CHECK(files.at("/script").uid == ::geteuid());
+  CHECK(files.at("/script").gid == ::getegid());
+  CHECK(files.at("/tool").kind == ContentKind::kElf);
+  CHECK(files.at("/script").kind == ContentKind::kScript);
+  CHECK(files.at("/empty").kind == ContentKind::kUnknown);
+  for (const auto& [path, file] : files) CHECK_FALSE(file.layer);
+}
+
 TEST_CASE("build_from_rootfs: no symbolic link leads out of the tree") {
   const TempDir outside;
   outside.write("secret", "s");

@@ -25,7 +25,7 @@ blob() {
 layers=() gzip_layers=() diff_ids=()
 layer() {
   local tar=$1.tar type=application/vnd.oci.image.layer.v1.tar
-  tar --numeric-owner --owner=0 --group=0 -C "$3" -cf "$tar" "${@:4}" .
+  tar --numeric-owner --owner=$1 --group=3000000 -C "$3" -cf "$tar" "${@:4}" .
   diff_ids+=("\"sha256:$(digest "$tar")\"")
   gzip -nk "$tar"
   gzip_layers+=("$(blob "$tar.gz" $type+gzip)")
@@ -76,6 +76,16 @@ same_as_umoci() {
   set_rows set.json >have
   [[ $(wc -l <want) -gt 5 ]] || { echo "$*: umoci unpacked next to nothing"; exit 1; }
   diff want have || { echo "$*: not what umoci unpacks"; exit 1; }
+  python3 - set.json "$1/rootfs" <<'PY' || { echo "$*: not as umoci unpacks it"; exit 1; }
+import json, os, sys
+umoci_keeps_owners = os.geteuid() == 0
+for file in json.load(open(sys.argv[1]))["predicate"]["files"]:
+    path = sys.argv[2] + file["path"]
+    st, head = os.stat(path), open(path, "rb").read(4)
+    kind = "elf" if head == b"\x7fELF" else "script" if head[:2] == b"#!" else None
+    assert file.get("kind") == kind, file
+    assert not umoci_keeps_owners or (file["uid"], file["gid"]) == (st.st_uid, st.st_gid), file
+PY
 }
 
 # refused WHY ARGUMENT...: the build fails and says that.
@@ -143,6 +153,11 @@ arm64 = json.load(open(sys.argv[2]))["manifests"][1]
 assert image["names"] == ["arm64"], image
 assert image["digests"][0] == arm64["digest"] and len(image["digests"]) == 2, image
 assert len(image["layers"]) == 4, image
+files = {file["path"]: file for file in json.load(open(sys.argv[1]))["predicate"]["files"]}
+for path, layer in {"/usr/bin/tar": 0, "/usr/bin/tar.linked": 0, "/etc/app/new": 1,
+                    "/usr/bin/env": 2, "/usr/bin/env.linked": 2, "/etc/arch": 3}.items():
+    assert files[path]["layer"] == layer, files[path]
+    assert files[path]["uid"] == layer + 1 and files[path]["gid"] == 3000000, files[path]
 PY
 refused "several images" --oci layout
 refused "no such image" --oci layout --ref none

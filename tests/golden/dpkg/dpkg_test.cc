@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -50,6 +51,26 @@ TEST_CASE("build_from_dpkg: has the files of installed packages, and no others")
   CHECK(got.missing.empty());
   CHECK(got.changed.empty());
   CHECK(got.unchecked == 0);
+}
+
+TEST_CASE("build_from_dpkg: takes owner and kind") {
+  const DpkgRoot root;
+  root.package("p", {{"/usr/bin/script", "#!/bin/sh\n"},
+                     {"/usr/bin/tool",
+                      "\x7f"
+                      "ELF"}});
+  const fs::path tool = root / "usr/bin/tool";
+  // Who is not root has files of one owner only.
+  if (::geteuid() == 0) REQUIRE(::chown(tool.c_str(), 12345, 54321) == 0);
+  struct stat st = {};
+  REQUIRE(::stat(tool.c_str(), &st) == 0);
+  const DpkgFiles got = build(root);
+  REQUIRE(got.files.size() == 2);
+  CHECK(got.files[0].kind == ContentKind::kScript);
+  CHECK(got.files[1].kind == ContentKind::kElf);
+  CHECK(got.files[1].uid == st.st_uid);
+  CHECK(got.files[1].gid == st.st_gid);
+  CHECK_FALSE(got.files[1].layer);
 }
 
 TEST_CASE("build_from_dpkg: takes several digests, and reports progress to the end") {

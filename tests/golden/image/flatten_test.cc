@@ -118,6 +118,45 @@ TEST_CASE("ImageTree: a hard link keeps the content that it was made to") {
   CHECK(visible(layers, "new"));
 }
 
+TEST_CASE("ImageTree: a file is of the layer that has an entry of its name") {
+  ImageTree tree;
+  const std::vector<Layer> layers = {
+      {file("stays"), file("replaced", "old"), file("back", "old"), file("d/kept")},
+      {file("replaced", "new"), entry(Kind::kWhiteout, "back"), entry(Kind::kDirectory, "d")},
+      {},
+      {file("back", "new"), entry(Kind::kHardLink, "link", "stays")}};
+  for (const Layer& layer : layers) REQUIRE(tree.apply(layer));
+  std::vector<std::pair<std::string, int>> got;
+  for (const GoldenFile& f : tree.files()) {
+    REQUIRE(f.layer);
+    got.emplace_back(f.path, *f.layer);
+  }
+  CHECK(got == std::vector<std::pair<std::string, int>>{
+                   {"/back", 3}, {"/d/kept", 0}, {"/link", 3}, {"/replaced", 1}, {"/stays", 0}});
+}
+
+TEST_CASE("ImageTree: owner and kind of a file are its own, and of a hard link its target's") {
+  LayerEntry tool = file("tool");
+  tool.mode = 0755;
+  tool.uid = 7;
+  tool.gid = 8;
+  tool.content_kind = ContentKind::kElf;
+  LayerEntry link = entry(Kind::kHardLink, "link", "tool");
+  link.uid = 1;
+  link.gid = 1;
+  ImageTree tree;
+  REQUIRE(tree.apply({tool, link}));
+  const std::vector<GoldenFile> got = tree.files();
+  REQUIRE(got.size() == 2);
+  for (const GoldenFile& f : got) {
+    CAPTURE(f.path);
+    CHECK(f.uid == 7);
+    CHECK(f.gid == 8);
+    CHECK(f.mode == 0755);
+    CHECK(f.kind == ContentKind::kElf);
+  }
+}
+
 TEST_CASE("ImageTree: a layer that cannot be laid over the others is refused") {
   std::string deep;
   for (int i = 0; i < 300; ++i) deep += "d/";

@@ -29,8 +29,10 @@ struct Entry {
   std::string path;
   std::string content;
   unsigned type = AE_IFREG;
-  std::string link;   // of a hard link
-  std::string xattr;  // its name
+  std::string link = {};   // of a hard link
+  std::string xattr = {};  // its name
+  la_int64_t uid = 0;
+  la_int64_t gid = 0;
 };
 
 enum class Compression { kNone, kGzip, kZstd };
@@ -49,6 +51,8 @@ Bytes archive(const std::vector<Entry>& entries, Compression compression = Compr
     ::archive_entry_set_pathname(entry.get(), one.path.c_str());
     ::archive_entry_set_filetype(entry.get(), one.type);
     ::archive_entry_set_perm(entry.get(), 0755);
+    ::archive_entry_set_uid(entry.get(), one.uid);
+    ::archive_entry_set_gid(entry.get(), one.gid);
     ::archive_entry_set_size(entry.get(), static_cast<la_int64_t>(one.content.size()));
     if (!one.link.empty()) ::archive_entry_set_hardlink(entry.get(), one.link.c_str());
     if (!one.xattr.empty()) {
@@ -101,6 +105,36 @@ TEST_CASE("read_layer: an archive's files have their digests, however it is comp
   }
 }
 
+TEST_CASE("read_layer: a file has its owner, also one that only a PAX header can hold") {
+  constexpr la_int64_t kLargest = 0xffff'ffff;  // seven octal digits end at 2097151
+  const Bytes tar = archive({{.path = "a", .content = "a", .uid = 1000, .gid = 100},
+                             {.path = "b", .content = "b", .uid = kLargest, .gid = kLargest - 1}});
+  REQUIRE(as_text(tar).find(" uid=4294967295\n") != std::string_view::npos);
+  Memory source(tar);
+  const auto got = read_layer(source, wanted(tar, tar));
+  REQUIRE(got);
+  REQUIRE(got->size() == 2);
+  CHECK(got->at(0).uid == 1000);
+  CHECK(got->at(0).gid == 100);
+  CHECK(got->at(1).uid == kLargest);
+  CHECK(got->at(1).gid == kLargest - 1);
+}
+
+TEST_CASE("read_layer: a file's first bytes say what kind it is") {
+  const Bytes tar = archive({{"elf", std::string("\x7f") + "ELF" + std::string(300'000, 'x')},
+                             {"script", "#!/bin/sh\n"},
+                             {"text", "text"},
+                             {"empty", ""}});
+  Memory source(tar);
+  const auto got = read_layer(source, wanted(tar, tar));
+  REQUIRE(got);
+  REQUIRE(got->size() == 4);
+  CHECK(got->at(0).content_kind == ContentKind::kElf);
+  CHECK(got->at(1).content_kind == ContentKind::kScript);
+  CHECK(got->at(2).content_kind == ContentKind::kUnknown);
+  CHECK(got->at(3).content_kind == ContentKind::kUnknown);
+}
+
 TEST_CASE("read_layer: a hostile entry is refused") {
   CHECK(refusal({{"../a", ""}}) == FaultId::kImagePathEscape);
   CHECK(refusal({{"/a", ""}}) == FaultId::kImagePathEscape);
@@ -108,6 +142,9 @@ TEST_CASE("read_layer: a hostile entry is refused") {
   CHECK(refusal({{".wh..", ""}}) == FaultId::kImagePathEscape);
   CHECK(refusal({{".wh.", ""}}) == FaultId::kImageMalformed);
   CHECK(refusal({{"a", "", AE_IFREG, "", "trusted.overlay.opaque"}}) == FaultId::kImageMalformed);
+  constexpr la_int64_t kOver = la_int64_t{1} << 32;
+  CHECK(refusal({{.path = "a", .content = "", .uid = kOver}}) == FaultId::kImageMalformed);
+  CHECK(refusal({{.path = "a", .content = "", .gid = kOver}}) == FaultId::kImageMalformed);
 }
 
 TEST_CASE("read_layer: a layer that is not what its digests are of is refused") {
