@@ -141,6 +141,7 @@ Result<RootfsFiles> build_from_rootfs(const RootfsOptions& options) {
                                             .threads = options.threads,
                                             .on_progress = options.on_progress},
                                            found));
+  out.files.reserve(hashed.files.size());
   for (HashedFile& file : hashed.files) out.files.push_back(std::move(file.golden));
   out.changed.insert(out.changed.end(), hashed.changed.begin(), hashed.changed.end());
   if (out.files.empty()) {
