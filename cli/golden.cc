@@ -135,6 +135,10 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
                    "certificate or public key whose signature makes any file golden; may be "
                    "repeated, and stand beside a source or alone")
       ->allow_extra_args(false);
+  verb->add_option("--fact", facts_,
+                   "NAME=VALUE to say of the build, for people: at most 32; may be repeated")
+      ->allow_extra_args(false)
+      ->check(set_fact());
   verb->add_option("--name", name_, "the set's name")->required()->check(set_name());
   verb->add_option("-o,--output", set_file_, "the set file to write")->required();
   verb->add_option("--hash", hashes_, "digests to take, by comma: sha256 (default), sha1, …")
@@ -153,7 +157,8 @@ void GoldenCommands::add_build(CLI::App& noun, Action& chosen) {
   add_examples(*verb,
                "  assay golden build --rootfs /mnt --name host/debian-12 -o host.json\n"
                "  assay golden build --rootfs /mnt --hash sha256,sha1 --name x -o x.json\n"
-               "  assay golden build --oci layout --ref v1 --name shop/web -o web.json\n"
+               "  assay golden build --oci layout --ref v1 --name shop/web -o web.json \\\n"
+               "    --fact revision=4f0c2d9 --fact url=https://ci.example/builds/7\n"
                "  assay golden build --name learned -o learned.json \\\n"
                "    --ima-log /sys/kernel/security/ima/binary_runtime_measurements\n"
                "  assay golden build --signer vendor.pem --name signed/vendor -o vendor.json\n"
@@ -240,12 +245,29 @@ Result<BuiltSet> GoldenCommands::build_files() const {
 Result<BuiltSet> GoldenCommands::build_set() const {
   ASSAY_TRY(BuiltSet built, build_files());
   ASSAY_OK(add_signers(signers_, built.set));
+  built.set.facts = facts();
   return built;
+}
+
+GoldenFacts GoldenCommands::facts() const {
+  GoldenFacts out;
+  for (const std::string& fact : facts_) {
+    const std::size_t equals = fact.find('=');
+    out.emplace(fact.substr(0, equals), fact.substr(equals + 1));
+  }
+  return out;
 }
 
 Exit GoldenCommands::build() const {
   if (!has_source() && signers_.empty()) {
     return complain(Exit::kUsage, "give what the set is made from, or a --signer");
+  }
+  // Before anything is hashed, which may take long.
+  if (facts().size() != facts_.size()) {
+    return complain(Exit::kUsage, "--fact: a name that is given twice");
+  }
+  if (facts_.size() > kMaxSetFacts) {
+    return complain(Exit::kUsage, "--fact: over " + std::to_string(kMaxSetFacts) + " facts");
   }
   const Result<BuiltSet> built = build_set();
   if (!built) return complain(built.error());

@@ -39,6 +39,7 @@ class GoldenCommands {
   bool has_source() const;
   Result<BuiltSet> build_files() const;
   Result<BuiltSet> build_set() const;
+  GoldenFacts facts() const;
   Exit build() const;
   Exit push() const;
   Exit list() const;
@@ -58,6 +59,7 @@ class GoldenCommands {
   std::string dpkg_;
   ChangedFiles changed_ = ChangedFiles::kRefuse;
   std::vector<std::string> signers_;
+  std::vector<std::string> facts_;  // NAME=VALUE
   std::string name_;
   std::uint64_t generation_ = 0;
   PushWishes wishes_;

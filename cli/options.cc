@@ -54,6 +54,19 @@ CLI::Validator set_name() {
       "");
 }
 
+CLI::Validator set_fact() {
+  return CLI::Validator(
+      [](std::string& fact) -> std::string {
+        const std::size_t equals = fact.find('=');
+        const bool ok = equals != std::string::npos && valid_fact_name(fact.substr(0, equals)) &&
+                        valid_fact_value(fact.substr(equals + 1));
+        return ok ? ""
+                  : "a fact is NAME=VALUE: 1 to 64 of a-z, 0-9, '.', '_' and '-', and 1 to 512 "
+                    "bytes of printable text";
+      },
+      "");
+}
+
 CLI::Validator printable_text(std::size_t max_bytes) {
   return CLI::Validator(
       [max_bytes](std::string& text) -> std::string {

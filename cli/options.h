@@ -18,6 +18,7 @@ void add_examples(CLI::App& command, const std::string& text);
 CLI::Validator node_name();
 CLI::Validator token_name();
 CLI::Validator set_name();
+CLI::Validator set_fact();  // NAME=VALUE
 CLI::Validator printable_text(std::size_t max_bytes);
 
 }  // namespace assay

@@ -246,8 +246,8 @@ std::string_view file_change_name(FileChange change) {
 
 SetDifference diff_golden_sets(const GoldenSet& before, const GoldenSet& after) {
   // By name, so that a member that a set gains later does not compile before it is compared here.
-  const auto& [old_name, old_source, old_files, old_image, old_signers] = before;
-  const auto& [new_name, new_source, new_files, new_image, new_signers] = after;
+  const auto& [old_name, old_source, old_files, old_image, old_signers, old_facts] = before;
+  const auto& [new_name, new_source, new_files, new_image, new_signers, new_facts] = after;
   SetDifference out = Differ(old_files, new_files).run();
   out.signers = diff_lists(texts(old_signers), texts(new_signers));
   out.image = diff_images(old_image.value_or(GoldenImage{}), new_image.value_or(GoldenImage{}));

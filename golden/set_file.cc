@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "golden/set_grammar.h"
 #include "golden/set_lines.h"
 
 namespace assay {
@@ -45,6 +46,16 @@ std::string format_image(const GoldenImage& image) {
   return out + "},";
 }
 
+std::string format_facts(const GoldenFacts& facts) {
+  std::string out;
+  for (const auto& [name, value] : facts) {
+    ASSAY_CHECK(valid_fact_name(name) && valid_fact_value(value));
+    out += out.empty() ? "\"facts\":{" : ",";
+    append_member(out, name, value);
+  }
+  return out.empty() ? "" : out + "},";
+}
+
 bool in_image(const GoldenFile& file, const std::optional<GoldenImage>& image) {
   return !file.layer || (image && *file.layer < image->layers.size());
 }
@@ -66,73 +77,6 @@ std::optional<std::uint32_t> parse_mode(std::string_view text) {
   return mode;
 }
 
-// Where in the statement the reader is. The grammar has no recursion, so neither has the reader.
-enum class Place : std::uint8_t {
-  kOutside,
-  kStatement,
-  kSubjects,
-  kSubject,
-  kSubjectDigest,
-  kPredicate,
-  kFiles,
-  kFile,
-  kSigners,
-  kSigner,
-  kImage,
-  kImageNames,
-  kImageDigests,
-  kImageLayers,
-};
-constexpr std::size_t kPlaces = 14;
-
-enum class Kind : std::uint8_t { kText, kNumber, kObject, kArray };
-enum class Need : std::uint8_t { kRequired, kOptional };
-
-struct Member {
-  Place in;
-  std::string_view name;
-  Kind kind;
-  Need need = Need::kRequired;
-  Place inside = Place::kOutside;  // of an object or array
-};
-
-constexpr std::array kMembers = {
-    Member{Place::kStatement, "_type", Kind::kText},
-    Member{Place::kStatement, "subject", Kind::kArray, Need::kRequired, Place::kSubjects},
-    Member{Place::kStatement, "predicateType", Kind::kText},
-    Member{Place::kStatement, "predicate", Kind::kObject, Need::kRequired, Place::kPredicate},
-    Member{Place::kSubject, "name", Kind::kText},
-    Member{Place::kSubject, "digest", Kind::kObject, Need::kRequired, Place::kSubjectDigest},
-    Member{Place::kSubjectDigest, "sha256", Kind::kText},
-    Member{Place::kPredicate, "source", Kind::kText},
-    Member{Place::kPredicate, "files", Kind::kArray, Need::kRequired, Place::kFiles},
-    Member{Place::kPredicate, "signers", Kind::kArray, Need::kOptional, Place::kSigners},
-    Member{Place::kSigner, "name", Kind::kText},
-    Member{Place::kSigner, "key", Kind::kText},
-    Member{Place::kPredicate, "image", Kind::kObject, Need::kOptional, Place::kImage},
-    Member{Place::kImage, "names", Kind::kArray, Need::kRequired, Place::kImageNames},
-    Member{Place::kImage, "digests", Kind::kArray, Need::kRequired, Place::kImageDigests},
-    Member{Place::kImage, "layers", Kind::kArray, Need::kRequired, Place::kImageLayers},
-    Member{Place::kFile, "path", Kind::kText},
-    Member{Place::kFile, "sha1", Kind::kText, Need::kOptional},
-    Member{Place::kFile, "sha256", Kind::kText, Need::kOptional},
-    Member{Place::kFile, "sha384", Kind::kText, Need::kOptional},
-    Member{Place::kFile, "sha512", Kind::kText, Need::kOptional},
-    Member{Place::kFile, "size", Kind::kNumber},
-    Member{Place::kFile, "mode", Kind::kText},
-    Member{Place::kFile, "uid", Kind::kNumber, Need::kOptional},
-    Member{Place::kFile, "gid", Kind::kNumber, Need::kOptional},
-    Member{Place::kFile, "kind", Kind::kText, Need::kOptional},
-    Member{Place::kFile, "layer", Kind::kNumber, Need::kOptional},
-};
-static_assert(kMembers.size() <= 32, "SetReader has a bit for each");
-
-const Member* find_member(Place in, std::string_view name) {
-  const auto it =
-      std::ranges::find_if(kMembers, [&](const Member& m) { return m.in == in && m.name == name; });
-  return it == kMembers.end() ? nullptr : &*it;
-}
-
 // Takes the JSON parser's events. Any event that the grammar does not have here ends the parsing.
 class SetReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -143,65 +87,67 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t&) override { return refuse("binary"); }
 
   bool number_unsigned(std::uint64_t value) override {
-    if (!expects(Kind::kNumber)) return refuse("a number out of place");
+    if (!expects(MemberKind::kNumber)) return refuse("a number out of place");
     return file_number(value) ? taken() : refuse_value();
   }
 
   bool string(std::string& value) override {
-    if (place() >= Place::kImageNames) return image_item(value);
-    if (!expects(Kind::kText)) return refuse("text out of place");
-    const bool ok = place() == Place::kFile     ? file_text(value)
-                    : place() == Place::kSigner ? signer_text(value)
-                                                : statement_text(value);
+    if (place() >= SetPlace::kImageNames) return image_item(value);
+    if (place() == SetPlace::kFacts) return fact_value(value);
+    if (!expects(MemberKind::kText)) return refuse("text out of place");
+    const bool ok = place() == SetPlace::kFile     ? file_text(value)
+                    : place() == SetPlace::kSigner ? signer_text(value)
+                                                   : statement_text(value);
     return ok ? taken() : refuse_value();
   }
 
   bool key(std::string& name) override {
-    member_ = find_member(place(), name);
+    if (place() == SetPlace::kFacts) return fact_name(name);
+    member_ = find_set_member(place(), name);
     if (member_ == nullptr) return refuse("unknown member \"" + printable(name) + "\"");
-    const auto bit = std::uint32_t{1} << (member_ - kMembers.data());
+    const auto bit = std::uint32_t{1} << (member_ - kSetMembers.data());
     if ((seen() & bit) != 0) return refuse("\"" + std::string(member_->name) + "\" twice");
     seen() |= bit;
     return true;
   }
 
   bool start_object(std::size_t) override {
-    if (place() == Place::kSubjects) {
+    if (place() == SetPlace::kSubjects) {
       if (subjects_++ != 0) return refuse("more than one subject");
-      return enter(Place::kSubject);
+      return enter(SetPlace::kSubject);
     }
-    if (place() == Place::kFiles) {
+    if (place() == SetPlace::kFiles) {
       if (set_.files.size() == kMaxSetFiles) return refuse_size(kMaxSetFiles, "files");
       file_ = {};
-      return enter(Place::kFile);
+      return enter(SetPlace::kFile);
     }
-    if (place() == Place::kSigners) {
+    if (place() == SetPlace::kSigners) {
       if (set_.signers.size() == kMaxSetSigners) return refuse_size(kMaxSetSigners, "signers");
       signer_key_.reset();
-      return enter(Place::kSigner);
+      return enter(SetPlace::kSigner);
     }
-    if (place() == Place::kOutside) return enter(Place::kStatement);
-    if (!expects(Kind::kObject)) return refuse("an object out of place");
-    if (member_->inside == Place::kImage) set_.image.emplace();
+    if (place() == SetPlace::kOutside) return enter(SetPlace::kStatement);
+    if (!expects(MemberKind::kObject)) return refuse("an object out of place");
+    if (member_->inside == SetPlace::kImage) set_.image.emplace();
     return enter(member_->inside);
   }
 
   bool start_array(std::size_t) override {
-    if (!expects(Kind::kArray)) return refuse("a list out of place");
+    if (!expects(MemberKind::kArray)) return refuse("a list out of place");
     return enter(member_->inside);
   }
 
   bool end_array() override { return leave(); }
 
   bool end_object() override {
-    for (const Member& m : kMembers) {
-      const auto bit = std::uint32_t{1} << (&m - kMembers.data());
-      if (m.in == place() && m.need == Need::kRequired && (seen() & bit) == 0) {
+    for (const SetMember& m : kSetMembers) {
+      const auto bit = std::uint32_t{1} << (&m - kSetMembers.data());
+      if (m.in == place() && m.need == MemberNeed::kRequired && (seen() & bit) == 0) {
         return refuse("no \"" + std::string(m.name) + "\"");
       }
     }
-    if (place() == Place::kFile && !take_file()) return false;
-    if (place() == Place::kSigner && !take_signer()) return false;
+    if (place() == SetPlace::kFile && !take_file()) return false;
+    if (place() == SetPlace::kSigner && !take_signer()) return false;
     return leave();
   }
 
@@ -226,15 +172,15 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  Place place() const { return places_.back(); }
+  SetPlace place() const { return places_.back(); }
   std::uint32_t& seen() { return seen_[static_cast<std::size_t>(place())]; }
-  bool expects(Kind kind) const { return member_ != nullptr && member_->kind == kind; }
+  bool expects(MemberKind kind) const { return member_ != nullptr && member_->kind == kind; }
   bool taken() {
     member_ = nullptr;
     return true;
   }
 
-  bool enter(Place next) {
+  bool enter(SetPlace next) {
     places_.push_back(next);
     seen() = 0;
     return taken();
@@ -247,7 +193,7 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   static std::string printable(std::string_view text) { return shorten(escape_bytes(text), 64); }
 
   std::string where() const {
-    return place() == Place::kFile ? "file " + std::to_string(set_.files.size()) + ": " : "";
+    return place() == SetPlace::kFile ? "file " + std::to_string(set_.files.size()) + ": " : "";
   }
   bool refuse(std::string_view what) {
     fault_ = Fault{.id = FaultId::kGoldenMalformed, .detail = where() + std::string(what)};
@@ -262,9 +208,9 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
 
   // One of a list's items, which have no names.
   bool image_item(std::string& value) {
-    const bool name = place() == Place::kImageNames;
+    const bool name = place() == SetPlace::kImageNames;
     std::vector<Digest>& list =
-        place() == Place::kImageDigests ? set_.image->digests : set_.image->layers;
+        place() == SetPlace::kImageDigests ? set_.image->digests : set_.image->layers;
     if ((name ? set_.image->names.size() : list.size()) == kMaxSetImageItems) {
       return refuse_size(kMaxSetImageItems, "names, digests or layers");
     }
@@ -279,14 +225,28 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  bool fact_name(std::string& name) {
+    if (!valid_fact_name(name)) return refuse("bad name of a fact: \"" + printable(name) + "\"");
+    if (set_.facts.contains(name)) return refuse("fact \"" + name + "\" twice");
+    if (set_.facts.size() == kMaxSetFacts) return refuse_size(kMaxSetFacts, "facts");
+    fact_name_ = std::move(name);
+    return true;
+  }
+
+  bool fact_value(std::string& value) {
+    if (!valid_fact_value(value)) return refuse("bad fact \"" + fact_name_ + "\"");
+    set_.facts.emplace(std::move(fact_name_), std::move(value));
+    return true;
+  }
+
   bool statement_text(std::string& value) {
     switch (place()) {
-      case Place::kStatement:
+      case SetPlace::kStatement:
         return value == (member_->name == "_type" ? kStatementType : kPredicateType);
-      case Place::kSubject:
+      case SetPlace::kSubject:
         set_.name = std::move(value);
         return valid_set_name(set_.name);
-      case Place::kSubjectDigest:
+      case SetPlace::kSubjectDigest:
         subject_digest_ = std::move(value);
         return true;
       default:
@@ -375,12 +335,14 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   GoldenFile file_;                       // the one being read
   std::string signer_name_;               // of the one being read
   std::optional<FileSigner> signer_key_;  // likewise
+  std::string fact_name_;                 // likewise
   ContentDigest digest_;
   std::string subject_digest_;
   std::size_t subjects_ = 0;
-  std::vector<Place> places_ = {Place::kOutside};
-  std::array<std::uint32_t, kPlaces> seen_{};  // bits by position in kMembers
-  const Member* member_ = nullptr;             // the one whose value comes next
+  std::vector<SetPlace> places_ = {SetPlace::kOutside};
+  static_assert(kSetMembers.size() <= 32);
+  std::array<std::uint32_t, kSetPlaces> seen_{};  // bits by position in kSetMembers
+  const SetMember* member_ = nullptr;             // the one whose value comes next
   std::optional<Fault> fault_;
 };
 
@@ -389,6 +351,16 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
 bool valid_set_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxSetNameBytes &&
          std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+bool valid_fact_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxFactNameBytes && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+bool valid_fact_value(std::string_view value) {
+  return !value.empty() && value.size() <= kMaxFactValueBytes && is_printable(value);
 }
 
 void sort_files(std::vector<GoldenFile>& files) {
@@ -422,7 +394,7 @@ Result<GoldenSet> parse_golden_set(ByteView json) {
 
 std::string format_golden_set(const GoldenSet& set) {
   ASSAY_CHECK(valid_set_name(set.name) && valid_source(set.source) &&
-              !(set.files.empty() && set.signers.empty()));
+              !(set.files.empty() && set.signers.empty()) && set.facts.size() <= kMaxSetFacts);
   ContentDigest digest;
   std::string files;
   for (const GoldenFile& file : set.files) {
@@ -448,6 +420,7 @@ std::string format_golden_set(const GoldenSet& set) {
   out += ",\n\"predicate\":{";
   append_member(out, "source", set.source);
   out.push_back(',');
+  out += format_facts(set.facts);
   if (set.image) out += format_image(*set.image);
   if (!signers.empty()) out += "\"signers\":[" + signers + "\n],\n";
   out += "\"files\":[";

@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ inline constexpr std::size_t kMaxSetFiles = 2'000'000;
 inline constexpr std::size_t kMaxSetNameBytes = 256;
 inline constexpr std::size_t kMaxSetImageItems = 128;  // names, digests or layers
 inline constexpr std::size_t kMaxSetSigners = 64;
+inline constexpr std::size_t kMaxSetFacts = 32;
+inline constexpr std::size_t kMaxFactNameBytes = 64;
+inline constexpr std::size_t kMaxFactValueBytes = 512;
 inline constexpr std::size_t kMaxSetPathBytes = 4096;  // Linux PATH_MAX
 
 struct GoldenFile {
@@ -56,6 +60,10 @@ struct GoldenImage {
   friend bool operator==(const GoldenImage&, const GoldenImage&) = default;
 };
 
+// What who built a set says of the build, "revision" and its commit: for people, and never decides. At
+// most kMaxSetFacts, each as valid_fact_name() and valid_fact_value().
+using GoldenFacts = std::map<std::string, std::string>;
+
 struct GoldenSet {
   std::string name;    // 1 to kMaxSetNameBytes of printable ASCII without spaces: "host/debian-12"
   std::string source;  // what it was built from: 1 to 64 of a-z, 0-9 and '-'; "rootfs", "ima-log"
@@ -63,11 +71,18 @@ struct GoldenSet {
   std::vector<GoldenFile> files;
   std::optional<GoldenImage> image = {};
   std::vector<GoldenSigner> signers = {};  // ascending by key.encoded(), no key twice
+  GoldenFacts facts = {};
   friend bool operator==(const GoldenSet&, const GoldenSet&) = default;
 };
 
 // Whether `name` can name a set.
 bool valid_set_name(std::string_view name);
+
+// Whether `name` can name a fact: 1 to kMaxFactNameBytes of a-z, 0-9, '.', '_' and '-'.
+bool valid_fact_name(std::string_view name);
+
+// Whether `value` can be a fact's: 1 to kMaxFactValueBytes of printable text (core/text.h).
+bool valid_fact_value(std::string_view value);
 
 // Sorts as a set has them, and leaves each file or key once.
 void sort_files(std::vector<GoldenFile>& files);
@@ -79,10 +94,11 @@ void sort_signers(std::vector<GoldenSigner>& signers);
 //          that a later format adds must not be overlooked
 //
 // Fails with
-//   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles, kMaxSetImageItems or kMaxSetSigners
+//   kGoldenTooLarge   over kMaxSetFileBytes, kMaxSetFiles, kMaxSetImageItems, kMaxSetSigners or
+//                     kMaxSetFacts
 //   kGoldenMalformed  not JSON; an unknown, missing, repeated or ill-typed member; another statement
 //                     or predicate type; a name, source, path, digest, size, mode,
-//                     owner or kind that format_golden_set() does not write; a layer that `image` does
+//                     owner, kind or fact that format_golden_set() does not write; a layer that `image` does
 //                     not have, or without an `image`; a key that parse_file_signer() refuses; a file
 //                     without digests; neither file nor signer; one of them not in order; a subject
 //                     digest that is not that of signers and files

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -159,6 +160,49 @@ TEST_CASE("golden build: keys whose signatures make files golden, beside files o
   CHECK(tree.read().signers == signers.signers);
 }
 
+TEST_CASE("golden build: takes facts from who builds, and says none of its own") {
+  const Tree tree;
+  CHECK(tree.build().exit == 0);
+  CHECK(tree.read().facts.empty());
+  CHECK(read_file(tree.set).find("facts") == std::string::npos);
+  const Finished got = tree.build({"--fact", "url=https://ci.example/?a=b&c=[1,2]", "--fact",
+                                   "by=J\xc3\xbcrgen \"J\" \\", "--fact=revision=4f0c2d9"});
+  CHECK(got.exit == 0);
+  CHECK(got.err.empty());
+  CHECK(tree.read().facts == GoldenFacts{{"by", "J\xc3\xbcrgen \"J\" \\"},
+                                         {"revision", "4f0c2d9"},
+                                         {"url", "https://ci.example/?a=b&c=[1,2]"}});
+  const std::string first = read_file(tree.set);
+  CHECK(tree.build({"--fact", "revision=4f0c2d9", "--fact", "by=J\xc3\xbcrgen \"J\" \\", "--fact",
+                    "url=https://ci.example/?a=b&c=[1,2]"})
+            .exit == 0);
+  CHECK(read_file(tree.set) == first);
+}
+
+TEST_CASE("golden build: as many facts as a set may have, and no more") {
+  const Tree tree;
+  Arguments facts;
+  for (std::size_t i = 0; i < kMaxSetFacts; ++i) {
+    facts.insert(facts.end(), {"--fact", std::to_string(i) + "=x"});
+  }
+  CHECK(tree.build(facts).exit == 0);
+  CHECK(tree.read().facts.size() == kMaxSetFacts);
+  facts.insert(facts.end(), {"--fact", "more=x"});
+  const Finished got = tree.build(facts);
+  CHECK(got.exit == 3);
+  CHECK(got.complains_of("--fact: over 32 facts"));
+}
+
+TEST_CASE("golden build: says owner and kind of the files of a tree") {
+  const Tree tree;
+  tree.root.write("a", "#!/bin/sh\n");
+  CHECK(tree.build().exit == 0);
+  const GoldenSet set = tree.read();
+  CHECK(set.files[0].kind == ContentKind::kScript);
+  CHECK(set.files[0].uid == ::geteuid());
+  CHECK(set.files[1].kind == ContentKind::kUnknown);
+}
+
 TEST_CASE("golden build: shows its progress on a terminal, and wipes it away") {
   const Tree tree;
   const Finished got = run_assay_on_terminal(
@@ -192,6 +236,13 @@ TEST_CASE("golden build: what cannot be built is one line, status 3, and no file
        "at most 1 options be given from [--rootfs,"},
       {{"--signer", none, "--name", "n"}, "none: No such file"},
       {{"--signer", no_log, "--name", "n"}, "no.log: neither a certificate nor a public key"},
+      {{"--rootfs", root, "--name", "n", "--fact", "revision"}, "--fact: a fact is NAME=VALUE"},
+      {{"--rootfs", root, "--name", "n", "--fact", "=x"}, "--fact: a fact is NAME=VALUE"},
+      {{"--rootfs", root, "--name", "n", "--fact", "a="}, "--fact: a fact is NAME=VALUE"},
+      {{"--rootfs", root, "--name", "n", "--fact", "A=x"}, "--fact: a fact is NAME=VALUE"},
+      {{"--rootfs", root, "--name", "n", "--fact", "a=\x1b[2J"}, "--fact: a fact is NAME=VALUE"},
+      {{"--rootfs", root, "--name", "n", "--fact", "a=x", "--fact", "a=y"},
+       "--fact: a name that is given twice"},
       {{"--rootfs", root, "--name", "n", "--hash", "md5"}, "--hash"},
       {{"--rootfs", root, "--name", "n", "--hash", ""}, "--hash"},
       {{"--ima-log", no_log, "--name", "n", "--hash", "sha256"}, "--hash"},

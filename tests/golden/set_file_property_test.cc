@@ -21,6 +21,9 @@ class RandomSets {
     for (std::size_t i = 1 + below(20); i > 0; --i) out.files.push_back(file(out.image));
     sort_files(out.files);
     if (maybe()) {
+      for (std::size_t i = below(kMaxSetFacts + 1); i > 0; --i) out.facts.insert(fact());
+    }
+    if (maybe()) {
       for (const char* key : {"ima-rsa", "ima-ec"}) out.signers.push_back(signer(key));
       sort_signers(out.signers);
     }
@@ -65,6 +68,15 @@ class RandomSets {
       out.layer = static_cast<std::uint8_t>(below(image->layers.size()));
     }
     return out;
+  }
+
+  GoldenFacts::value_type fact() {
+    std::string name(1 + below(kMaxFactNameBytes), '\0');
+    for (char& c : name) c = "a0z9._-"[below(7)];
+    const std::string piece = maybe() ? "\"\\ /x" : "\xc3\xa9";
+    std::string value;
+    for (std::size_t i = 1 + below(kMaxFactValueBytes / piece.size()); i > 0; --i) value += piece;
+    return {std::move(name), std::move(value)};
   }
 
   GoldenSigner signer(const std::string& key) {

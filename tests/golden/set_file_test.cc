@@ -269,6 +269,12 @@ TEST_CASE("parse_golden_set: with any one byte changed it is refused or the same
   }
 }
 
+TEST_CASE("valid_fact_name: takes a few characters of ASCII, up to the limit") {
+  CHECK(valid_fact_name("build.url_2-x"));
+  CHECK(valid_fact_name(std::string(kMaxFactNameBytes, 'a')));
+  CHECK_FALSE(valid_fact_name(std::string(kMaxFactNameBytes + 1, 'a')));
+}
+
 TEST_CASE("valid_set_name: takes printable ASCII without spaces, up to the limit") {
   CHECK(valid_set_name("host/debian-12@sha256:0"));
   CHECK(valid_set_name(std::string(kMaxSetNameBytes, 'a')));
@@ -377,6 +383,57 @@ TEST_CASE(
     REQUIRE(set.has_value());
     CHECK(format_golden_set(*set) == as_text(seed));
   }
+}
+
+TEST_CASE("parse_golden_set: facts come back, ordered by name, and are in no digest") {
+  GoldenSet set = sample();
+  const std::string without = format_golden_set(set);
+  set.facts = {{"url", "https://ci.example/7"}, {"revision", "\"4f0c\" \\ \xc3\xa9"}};
+  const std::string text = format_golden_set(set);
+  CHECK(text.find("\"source\":\"rootfs\",\"facts\":{\"revision\":\"\\\"4f0c\\\" \\\\ \xc3\xa9\","
+                  "\"url\":\"https://ci.example/7\"},\"files\":[") != std::string::npos);
+  CHECK(parse_golden_set(as_bytes(text)) == set);
+  const auto json = nlohmann::json::parse(text);
+  CHECK(json.at("subject") == nlohmann::json::parse(without).at("subject"));
+
+  set.facts = {{std::string(kMaxFactNameBytes, 'a'), std::string(kMaxFactValueBytes, 'b')}};
+  CHECK(parse_golden_set(as_bytes(format_golden_set(set))) == set);
+  set.facts.clear();
+  CHECK(format_golden_set(set) == without);
+}
+
+TEST_CASE("parse_golden_set: bad facts are refused") {
+  const auto refusal = [](const std::string& facts) {
+    return refusal_of(edited("\"source\"", "\"facts\":" + facts + ",\"source\""));
+  };
+  const std::pair<std::string, std::string> rows[] = {
+      {"[]", "a list out of place"},
+      {"\"x\"", "text out of place"},
+      {R"({"a":1})", "a number out of place"},
+      {R"({"a":null})", "a null"},
+      {R"({"a":[]})", "a list out of place"},
+      {R"({"a":{}})", "an object out of place"},
+      {R"({"":"x"})", "bad name of a fact: \"\""},
+      {R"({"A":"x"})", "bad name of a fact: \"A\""},
+      {R"({"a b":"x"})", "bad name of a fact: \"a b\""},
+      {R"({"\u001b":"x"})", "bad name of a fact: \"\\x1b\""},
+      {R"({"a":""})", "bad fact \"a\""},
+      {R"({"a":"\u001b[2J"})", "bad fact \"a\""},
+      {R"({"a":"x\n"})", "bad fact \"a\""},
+      {"{\"a\":\"" + std::string(kMaxFactValueBytes + 1, 'x') + "\"}", "bad fact \"a\""},
+      {R"({"a":"x","a":"x"})", "fact \"a\" twice"},
+      {R"({"a":"x"},"facts":{"b":"x"})", "\"facts\" twice"},
+  };
+  for (const auto& [facts, says] : rows) {
+    CAPTURE(facts);
+    const Fault fault = refusal(facts);
+    CHECK(fault.id == FaultId::kGoldenMalformed);
+    CAPTURE(fault.detail);
+    CHECK(fault.detail.starts_with(says));
+  }
+  std::string many = "{\"x\":\"x\"";
+  for (std::size_t i = 0; i < kMaxSetFacts; ++i) many += ",\"" + std::to_string(i) + "\":\"x\"";
+  CHECK(refusal(many + "}").id == FaultId::kGoldenTooLarge);
 }
 
 TEST_CASE("parse_golden_set: keys of signers come back, and the subject digest is of them too") {
