@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -79,6 +80,12 @@ void add_digests(const GoldenFile& before, const GoldenFile& after, std::vector<
   }
 }
 
+void add_owner(const std::string& name, std::optional<std::uint32_t> before,
+               std::optional<std::uint32_t> after, std::vector<std::string>& out) {
+  if (!before || !after || *before == *after) return;
+  out.push_back(name + " " + from_to(std::to_string(*before), std::to_string(*after)));
+}
+
 std::string describe(const GoldenFile& before, const GoldenFile& after) {
   std::vector<std::string> out;
   add_digests(before, after, out);
@@ -87,6 +94,13 @@ std::string describe(const GoldenFile& before, const GoldenFile& after) {
   }
   if (before.mode != 0 && after.mode != 0 && before.mode != after.mode) {
     out.push_back("mode " + from_to(octal(before.mode), octal(after.mode)));
+  }
+  add_owner("uid", before.uid, after.uid, out);
+  add_owner("gid", before.gid, after.gid, out);
+  if (before.kind != ContentKind::kUnknown && after.kind != ContentKind::kUnknown &&
+      before.kind != after.kind) {
+    out.push_back("kind " + from_to(std::string(content_kind_name(before.kind)),
+                                    std::string(content_kind_name(after.kind))));
   }
   if (algorithms_of(before) != algorithms_of(after)) {
     out.push_back("digests " + from_to(algorithms_of(before), algorithms_of(after)));
@@ -131,6 +145,24 @@ std::string signer_table(const ListDifference& signers) {
   return table.text();
 }
 
+std::string text_of(const GoldenFacts& facts, const std::string& name) {
+  const auto it = facts.find(name);
+  return it == facts.end() ? "" : it->second;
+}
+
+// Facts that are not the same on both sides; "" when all are.
+std::string fact_table(const GoldenFacts& before, const GoldenFacts& after) {
+  GoldenFacts names = before;
+  names.insert(after.begin(), after.end());
+  Table table({"FACT", "BEFORE", "AFTER"});
+  for (const auto& [name, value] : names) {
+    const std::string older = text_of(before, name);
+    const std::string newer = text_of(after, name);
+    if (older != newer) table.add({name, older, newer});
+  }
+  return table.empty() ? "" : table.text();
+}
+
 std::string file_table(const SetDifference& diff) {
   Table table({"CHANGE", "PATH", "DETAIL"});
   for (const FileDifference& file : diff.files) {
@@ -149,6 +181,9 @@ std::string set_text(const GoldenSet& set) {
 std::string diff_text(const GoldenSet& before, const GoldenSet& after, const SetDifference& diff) {
   std::string out =
       summary(diff) + format_fields({{"before", set_text(before)}, {"after", set_text(after)}});
+  if (const std::string facts = fact_table(before.facts, after.facts); !facts.empty()) {
+    out += '\n' + facts;
+  }
   if (!diff.image.empty()) out += '\n' + image_table(diff.image);
   if (!diff.signers.empty()) out += '\n' + signer_table(diff.signers);
   if (!diff.files.empty()) out += '\n' + file_table(diff);
@@ -156,7 +191,10 @@ std::string diff_text(const GoldenSet& before, const GoldenSet& after, const Set
 }
 
 Json set_json(const GoldenSet& set) {
-  return {{"name", set.name}, {"source", set.source}, {"files", set.files.size()}};
+  return {{"name", set.name},
+          {"source", set.source},
+          {"files", set.files.size()},
+          {"facts", Json(set.facts)}};
 }
 
 Json file_json(const GoldenFile* file) {
@@ -167,6 +205,10 @@ Json file_json(const GoldenFile* file) {
   for (const Digest& digest : file->digests) out["digests"].push_back(format_digest(digest));
   out["size"] = file->size;
   out["mode"] = octal(file->mode);
+  if (file->uid) out["uid"] = *file->uid;
+  if (file->gid) out["gid"] = *file->gid;
+  if (file->kind != ContentKind::kUnknown) out["kind"] = content_kind_name(file->kind);
+  if (file->layer) out["layer"] = *file->layer;
   return out;
 }
 

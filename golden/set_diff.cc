@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -26,6 +27,14 @@ Content compare_content(const GoldenFile& a, const GoldenFile& b) {
 
 bool both_known_and_other(std::uint64_t a, std::uint64_t b) {
   return a != 0 && b != 0 && a != b;
+}
+
+bool both_known_and_other(std::optional<std::uint32_t> a, std::optional<std::uint32_t> b) {
+  return a && b && *a != *b;
+}
+
+bool both_known_and_other(ContentKind a, ContentKind b) {
+  return a != ContentKind::kUnknown && b != ContentKind::kUnknown && a != b;
 }
 
 // Which of a path, besides the content, two files must share to be paired.
@@ -111,8 +120,13 @@ class Differ {
     if (both_known_and_other(before.mode, after.mode)) {
       return take(FileChange::kMode, &before, &after);
     }
+    if (both_known_and_other(before.uid, after.uid) ||
+        both_known_and_other(before.gid, after.gid)) {
+      return take(FileChange::kOwner, &before, &after);
+    }
     const bool same_algorithms = before.digests == after.digests;
-    if (!same_algorithms || both_known_and_other(before.size, after.size)) {
+    if (!same_algorithms || both_known_and_other(before.size, after.size) ||
+        both_known_and_other(before.kind, after.kind)) {
       return take(FileChange::kRecord, &before, &after);
     }
     ++out_.unchanged;
@@ -236,6 +250,8 @@ std::string_view file_change_name(FileChange change) {
       return "content";
     case FileChange::kMode:
       return "mode";
+    case FileChange::kOwner:
+      return "owner";
     case FileChange::kRecord:
       return "record";
     case FileChange::kIncomparable:

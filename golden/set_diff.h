@@ -18,10 +18,11 @@ enum class FileChange : std::uint8_t {
   kMoved,         // the same content under another path, whatever else changed
   kContent,       // other content under the same path
   kMode,          // the same content and path, other permission bits
-  kRecord,        // the same file; digests of other algorithms, or another size, are recorded
+  kOwner,         // the same content, path and permission bits; another owner or group
+  kRecord,        // the same file; digests of other algorithms, another size or kind are recorded
   kIncomparable,  // the same path; the sets have no digest of the same algorithm for it
 };
-inline constexpr std::size_t kFileChanges = 7;
+inline constexpr std::size_t kFileChanges = 8;
 
 // "added": our own spelling for people and programs.
 std::string_view file_change_name(FileChange change);
@@ -56,12 +57,12 @@ struct SetDifference {
   bool empty() const { return files.empty() && image.empty() && signers.empty(); }
 };
 
-// Compares what two sets say of files, images and signers. Their names and sources are no difference: they
-// never decide.
+// Compares what two sets say of files, images and signers. Their names, sources and facts are no
+// difference: they never decide. Nor is the layer that a file comes from.
 //
 // Two files have the same content when they have a digest of the same algorithm and all such digests
 // are equal. A mode of 0 is one that its source did not know, and no difference; so is a size of 0
-// beside equal digests. Of a path with several contents each comes and goes for itself: only a single
+// beside equal digests, and an owner, group or kind that only one of them knows. Of a path with several contents each comes and goes for itself: only a single
 // content that went and a single one that came are said to be one that changed. Moved files are paired
 // by content, first with those that keep the last part of their path; a file is moved once.
 //

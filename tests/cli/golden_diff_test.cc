@@ -73,6 +73,65 @@ TEST_CASE("golden diff: names of files cannot speak to the terminal") {
   CHECK(got.out.find('\x1b') == std::string::npos);
 }
 
+TEST_CASE("golden diff: another owner is a change, and another kind goes with the content") {
+  const Sets sets;
+  GoldenSet older = kOlder;
+  GoldenSet newer = kOlder;
+  newer.files[1] = file("/etc/x", "22");
+  for (GoldenFile& f : older.files) f.uid = f.gid = 0;
+  for (GoldenFile& f : newer.files) f.uid = f.gid = 0;
+  newer.files[0].uid = 1000;
+  newer.files[2].gid = 7;
+  older.files[1].kind = ContentKind::kElf;
+  newer.files[1].kind = ContentKind::kScript;
+  const Finished got = sets.diff(older, newer);
+  CHECK(got.exit == 1);
+  CHECK(got.out.starts_with("different: 1 content, 2 owner; 0 unchanged\n"));
+  CHECK(got.out.find("owner    /bin/tool  uid 0 -> 1000\n") != std::string::npos);
+  CHECK(got.out.find("owner    /m         gid 0 -> 7\n") != std::string::npos);
+  CHECK(got.out.find("1 -> 2 bytes, kind elf -> script\n") != std::string::npos);
+  const auto json = sets.diff(older, newer, {"--json"}).json();
+  CHECK(json.at("counts").at("owner") == 2);
+  CHECK(json.at("files")[0].at("after").at("uid") == 1000);
+  CHECK(json.at("files")[0].at("after").at("gid") == 0);
+  CHECK(json.at("files")[1].at("before").at("kind") == "elf");
+}
+
+TEST_CASE("golden diff: facts are shown where they differ, and are no difference") {
+  const Sets sets;
+  GoldenSet older = kOlder;
+  older.facts = {{"gone", "g"}, {"revision", "1"}, {"same", "s"}};
+  GoldenSet newer = kOlder;
+  newer.facts = {{"revision", "2"}, {"same", "s"}};
+  const Finished got = sets.diff(older, newer);
+  CHECK(got.exit == 0);
+  CHECK(got.out ==
+        "same: 3 files\n"
+        "before  host/1 (rootfs, 3 files)\n"
+        "after   host/1 (rootfs, 3 files)\n"
+        "\n"
+        "FACT      BEFORE  AFTER\n"
+        "gone      g       -\n"
+        "revision  1       2\n");
+  const auto json = sets.diff(older, newer, {"--json"}).json();
+  CHECK(json.at("same") == true);
+  CHECK(json.at("before").at("facts").at("gone") == "g");
+  CHECK(json.at("after").at("facts") == nlohmann::json{{"revision", "2"}, {"same", "s"}});
+}
+
+TEST_CASE("golden diff: the layer that a file comes from is no difference") {
+  const Sets sets;
+  GoldenSet older = kOlder;
+  older.image =
+      GoldenImage{.names = {}, .digests = {}, .layers = {digest_of("low"), digest_of("high")}};
+  GoldenSet newer = older;
+  for (GoldenFile& f : older.files) f.layer = 0;
+  for (GoldenFile& f : newer.files) f.layer = 1;
+  const Finished got = sets.diff(older, newer);
+  CHECK(got.exit == 0);
+  CHECK(got.out.starts_with("same: 3 files\n"));
+}
+
 TEST_CASE("golden diff: an image that changed is said, and is a difference alone") {
   const Sets sets;
   GoldenSet older = kOlder;
@@ -115,12 +174,16 @@ TEST_CASE("golden diff: --json has both sides of every change") {
   const auto json = got.json();
   CHECK(json.at("same") == false);
   CHECK(json.at("before").at("name") == "host/1");
-  CHECK(json.at("after") == nlohmann::json{{"name", "host/2"}, {"source", "rootfs"}, {"files", 4}});
+  CHECK(json.at("after") == nlohmann::json{{"name", "host/2"},
+                                           {"source", "rootfs"},
+                                           {"files", 4},
+                                           {"facts", nlohmann::json::object()}});
   CHECK(json.at("counts") == nlohmann::json{{"added", 1},
                                             {"removed", 0},
                                             {"moved", 1},
                                             {"content", 1},
                                             {"mode", 1},
+                                            {"owner", 0},
                                             {"record", 0},
                                             {"incomparable", 0},
                                             {"unchanged", 0}});

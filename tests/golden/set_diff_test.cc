@@ -18,6 +18,13 @@ GoldenFile file_with(std::string path, std::string_view content, std::vector<Has
   return out;
 }
 
+GoldenFile owned(std::uint32_t uid, std::uint32_t gid) {
+  GoldenFile out = file("/a", "a");
+  out.uid = uid;
+  out.gid = gid;
+  return out;
+}
+
 GoldenSet set_of(std::vector<GoldenFile> files) {
   GoldenSet out{.name = "n", .source = "rootfs", .files = std::move(files)};
   sort_files(out.files);
@@ -50,11 +57,12 @@ TEST_CASE("diff_golden_sets: equal sets have no difference") {
   CHECK(diff.unchanged == 2);
 }
 
-TEST_CASE("diff_golden_sets: names and sources decide nothing") {
+TEST_CASE("diff_golden_sets: names, sources and facts decide nothing") {
   const GoldenSet older = set_of({file("/a", "a")});
   GoldenSet newer = older;
   newer.name = "other";
   newer.source = "ima-log";
+  newer.facts = {{"revision", "2"}};
   CHECK(diff_golden_sets(older, newer).empty());
 }
 
@@ -85,6 +93,14 @@ TEST_CASE("diff_golden_sets: each pair of files is the change that its table row
   };
   GoldenFile bare = file("/a", "a", 0);
   bare.size = 0;
+  GoldenFile elf = file("/a", "a");
+  elf.kind = ContentKind::kElf;
+  GoldenFile script = elf;
+  script.kind = ContentKind::kScript;
+  GoldenFile low = file("/a", "a");
+  low.layer = 0;
+  GoldenFile high = low;
+  high.layer = 1;
   GoldenFile longer = file("/a", "a");
   longer.size = 7;
   const HashAlg sha1 = HashAlg::kSha1;
@@ -123,6 +139,14 @@ TEST_CASE("diff_golden_sets: each pair of files is the change that its table row
        {file_with("/a", "a", {HashAlg::kSha512})},
        {file_with("/b", "a", {HashAlg::kSha384, HashAlg::kSha512})},
        "moved /a /b"},
+      {"another owner", {owned(0, 0)}, {owned(7, 0)}, "owner /a /a"},
+      {"another group", {owned(0, 0)}, {owned(0, 7)}, "owner /a /a"},
+      {"an owner that is not known", {file("/a", "a")}, {owned(7, 7)}, ""},
+      {"mode and owner", {file("/a", "a", 0600)}, {owned(7, 7)}, "mode /a /a"},
+      {"content and owner", {file("/a", "b")}, {owned(7, 7)}, "content /a /a"},
+      {"a kind that is not known", {file("/a", "a")}, {elf}, ""},
+      {"another kind beside equal digests", {script}, {elf}, "record /a /a"},
+      {"another layer", {low}, {high}, ""},
       {"moved and of another mode", {file("/a", "a", 0600)}, {file("/b", "a")}, "moved /a /b"},
   };
   for (const Row& row : rows) {
