@@ -1,6 +1,7 @@
 #include "cli/golden.h"
 
 #include <algorithm>
+#include <map>
 
 #include "assay/v1/golden.grpc.pb.h"
 #include "cli/codec.h"
@@ -61,6 +62,7 @@ Result<v1::GetGoldenResponse> fetch(const Client& client, v1::GetGoldenRequest r
       return fail(FaultId::kRequestInvalid,
                   "the set was replaced while being listed: run it again");
     }
+    out.clear_set();  // every page has it: lists in it would grow
     out.MergeFrom(page);
     if (static_cast<std::uint32_t>(page.files_size()) < kMaxPage) return out;
   }
@@ -72,11 +74,31 @@ std::string format_signers(const v1::GetGoldenResponse& got) {
   return table.text();
 }
 
+Json file_json(const v1::GoldenFile& file, const std::string& digest) {
+  Json out{{"path", escape_bytes(file.path())}, {"digest", digest}, {"size", file.size()}};
+  if (file.mode() != 0) out["mode"] = format_mode(file.mode());
+  if (file.has_uid()) out["uid"] = file.uid();
+  if (file.has_gid()) out["gid"] = file.gid();
+  if (!file.kind().empty()) out["kind"] = file.kind();
+  if (file.has_layer()) out["layer"] = file.layer();
+  return out;
+}
+
+std::string format_facts(const v1::GetGoldenResponse& got) {
+  Fields out;
+  const std::map<std::string, std::string> facts(got.facts().begin(), got.facts().end());
+  for (const auto& [name, value] : facts) out.push_back({name, value});
+  return format_fields(out);
+}
+
 std::string format_set(const v1::GetGoldenResponse& got) {
   Table table({"DIGEST", "PATH"});
-  for (const v1::GoldenFile& file : got.files()) table.add({file.digest(), file.path()});
+  for (const v1::GoldenFile& file : got.files()) {
+    for (const std::string& digest : file.digest()) table.add({digest, file.path()});
+  }
   std::string out = format_fields(fields_of(got.set()));
   if (got.has_image()) out += '\n' + format_fields(fields_of(got.image()));
+  if (got.facts_size() > 0) out += '\n' + format_facts(got);
   if (got.files_size() > 0) out += '\n' + table.text();
   if (got.signers_size() > 0) out += '\n' + format_signers(got);
   return out;
@@ -88,8 +110,9 @@ std::string format_set_json(const v1::GetGoldenResponse& got) {
   out["image"] = got.has_image() ? to_json(got.image()) : Json(nullptr);
   out["files"] = Json::array();
   for (const v1::GoldenFile& file : got.files()) {
-    out["files"].push_back({{"path", escape_bytes(file.path())}, {"digest", file.digest()}});
+    for (const std::string& digest : file.digest()) out["files"].push_back(file_json(file, digest));
   }
+  out["facts"] = std::map<std::string, std::string>(got.facts().begin(), got.facts().end());
   out["signers"] = Json::array();
   for (const v1::GoldenSigner& signer : got.signers()) {
     out["signers"].push_back({{"name", escape_bytes(signer.name())}, {"key", signer.key()}});

@@ -32,14 +32,6 @@ std::array<NamedList, 3> lists_of(const ImageDifference& image) {
            {"layer", "layers", &image.layers}}};
 }
 
-std::string octal(std::uint32_t mode) {
-  std::string out;
-  for (int shift = 9; shift >= 0; shift -= 3) {
-    out.push_back(static_cast<char>('0' + (mode >> shift & 7)));
-  }
-  return out;
-}
-
 std::string joined(const std::vector<std::string>& parts) {
   std::string out;
   for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
@@ -66,7 +58,7 @@ std::string from_to(const std::string& before, const std::string& after) {
 std::string describe(const GoldenFile& file) {
   std::vector<std::string> out = {short_digest(file.digests.back())};
   if (file.size != 0) out.push_back(std::to_string(file.size) + " bytes");
-  if (file.mode != 0) out.push_back("mode " + octal(file.mode));
+  if (file.mode != 0) out.push_back("mode " + format_mode(file.mode));
   return joined(out);
 }
 
@@ -93,7 +85,7 @@ std::string describe(const GoldenFile& before, const GoldenFile& after) {
     out.push_back(from_to(std::to_string(before.size), std::to_string(after.size)) + " bytes");
   }
   if (before.mode != 0 && after.mode != 0 && before.mode != after.mode) {
-    out.push_back("mode " + from_to(octal(before.mode), octal(after.mode)));
+    out.push_back("mode " + from_to(format_mode(before.mode), format_mode(after.mode)));
   }
   add_owner("uid", before.uid, after.uid, out);
   add_owner("gid", before.gid, after.gid, out);
@@ -204,7 +196,7 @@ Json file_json(const GoldenFile* file) {
   out["digests"] = Json::array();
   for (const Digest& digest : file->digests) out["digests"].push_back(format_digest(digest));
   out["size"] = file->size;
-  out["mode"] = octal(file->mode);
+  out["mode"] = format_mode(file->mode);
   if (file->uid) out["uid"] = *file->uid;
   if (file->gid) out["gid"] = *file->gid;
   if (file->kind != ContentKind::kUnknown) out["kind"] = content_kind_name(file->kind);

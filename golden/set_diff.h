@@ -62,9 +62,10 @@ struct SetDifference {
 //
 // Two files have the same content when they have a digest of the same algorithm and all such digests
 // are equal. A mode of 0 is one that its source did not know, and no difference; so is a size of 0
-// beside equal digests, and an owner, group or kind that only one of them knows. Of a path with several contents each comes and goes for itself: only a single
-// content that went and a single one that came are said to be one that changed. Moved files are paired
-// by content, first with those that keep the last part of their path; a file is moved once.
+// beside equal digests, and an owner, group or kind that only one of them knows. Of a path with
+// several contents each comes and goes for itself: only a single content that went and a single one
+// that came are said to be one that changed. Moved files are paired by content, first with those
+// that keep the last part of their path; a file is moved once.
 //
 // Borrows from both sets. Time: that of sorting. Total and pure.
 SetDifference diff_golden_sets(const GoldenSet& before, const GoldenSet& after);

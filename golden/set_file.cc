@@ -341,12 +341,21 @@ class SetReader final : public nlohmann::json_sax<nlohmann::json> {
   std::size_t subjects_ = 0;
   std::vector<SetPlace> places_ = {SetPlace::kOutside};
   static_assert(kSetMembers.size() <= 32);
+  static_assert(kSetMembers.size() <= 32);
   std::array<std::uint32_t, kSetPlaces> seen_{};  // bits by position in kSetMembers
   const SetMember* member_ = nullptr;             // the one whose value comes next
   std::optional<Fault> fault_;
 };
 
 }  // namespace
+
+std::string format_mode(std::uint32_t mode) {
+  std::string out(kModeDigits, '0');
+  for (std::size_t i = kModeDigits; i-- > 0; mode >>= 3) {
+    out[i] = static_cast<char>('0' + (mode & 7));
+  }
+  return out;
+}
 
 bool valid_set_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxSetNameBytes &&

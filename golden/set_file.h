@@ -75,6 +75,9 @@ struct GoldenSet {
   friend bool operator==(const GoldenSet&, const GoldenSet&) = default;
 };
 
+// "0644": a mode's four octal digits.
+std::string format_mode(std::uint32_t mode);
+
 // Whether `name` can name a set.
 bool valid_set_name(std::string_view name);
 

@@ -7,16 +7,6 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kModeDigits = 4;
-
-std::string octal(std::uint32_t mode) {
-  std::string out(kModeDigits, '0');
-  for (std::size_t i = kModeDigits; i-- > 0; mode >>= 3) {
-    out[i] = static_cast<char>('0' + (mode & 7));
-  }
-  return out;
-}
-
 template <typename Number>
 void append_known(std::string& out, std::string_view name, std::optional<Number> number) {
   if (!number) return;
@@ -51,7 +41,7 @@ std::string format_line(const GoldenFile& file) {
     append_member(out, hash_name(digest.alg()), to_hex(digest.bytes()));
   }
   out += ",\"size\":" + std::to_string(file.size) + ',';
-  append_member(out, "mode", octal(file.mode));
+  append_member(out, "mode", format_mode(file.mode));
   append_known(out, "uid", file.uid);
   append_known(out, "gid", file.gid);
   if (file.kind != ContentKind::kUnknown) {

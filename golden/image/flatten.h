@@ -57,8 +57,8 @@ class ImageTree {
   ImageTree(ImageTree&&) noexcept;
   ImageTree& operator=(ImageTree&&) noexcept;
 
-  // Lays a layer over those before it, at most kMaxSetImageItems in all. Its whiteouts act on them only, wherever they stand; of two
-  // entries with one path the last stays.
+  // Lays a layer over those before it, at most kMaxSetImageItems in all. Its whiteouts act on them
+  // only, wherever they stand; of two entries with one path the last stays.
   //
   // Fails with kImagePathEscape for a path through more than 40 symbolic links, kImageMalformed for a
   // hard link to what is not there or is a directory, or for a root that is no directory,

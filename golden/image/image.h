@@ -32,8 +32,8 @@ struct ImageFiles {
 };
 
 // Hashes every regular file that a container of the image sees, each layer read once, and says of each
-// its owner, kind and layer. What an upper layer removes or replaces is not in the answer. Every digest on the way from the index to a file
-// is checked.
+// its owner, kind and layer. What an upper layer removes or replaces is not in the answer. Every
+// digest on the way from the index to a file is checked.
 //
 // Fails with
 //   kImageAmbiguous       `ref` and `platform` leave no image, or several; says which there are

@@ -99,6 +99,10 @@ grpc::Status FakeVerifier::Get(grpc::ServerContext* context, const v1::GetGolden
     return {grpc::StatusCode::NOT_FOUND, "no golden set \"" + request->name() + "\""};
   }
   *response->mutable_set() = set.set();
+  if (request->offset() == 0) {
+    if (set.has_image()) *response->mutable_image() = set.image();
+    *response->mutable_facts() = set.facts();
+  }
   const auto end = std::min<std::uint64_t>(request->offset() + request->limit(),
                                            static_cast<std::uint64_t>(set.files_size()));
   for (auto i = request->offset(); i < end; ++i) {

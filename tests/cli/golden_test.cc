@@ -30,7 +30,7 @@ v1::GetGoldenResponse stored(int files) {
   out.mutable_set()->set_files(static_cast<std::uint64_t>(files));
   for (int i = 0; i < files; ++i) {
     out.add_files()->set_path("/f" + std::to_string(i) + "\x1b\xff");
-    out.mutable_files(i)->set_digest("sha256:cd");
+    out.mutable_files(i)->add_digest("sha256:cd");
   }
   return out;
 }
@@ -110,6 +110,49 @@ TEST_CASE("golden show: has every file, page by page, names escaped") {
   CHECK(people.exit == 0);
   CHECK(people.out.find("sha256:cd  /f1999\\x1b\\xff\n") != std::string::npos);
   CHECK(people.out.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("golden show: pages go by file, also where files have several digests") {
+  FakeVerifier verifier;
+  verifier.set = stored(1500);
+  for (v1::GoldenFile& file : *verifier.set.mutable_files()) file.add_digest("sha512:ef");
+  verifier.set.mutable_set()->add_signed_by("sha256:ab");
+  const auto json = verifier.run({"golden", "show", "host", "--json"}).json();
+  REQUIRE(json.at("files").size() == 3000);
+  CHECK(json.at("files")[2998].at("path") == "/f1499\\x1b\\xff");
+  CHECK(json.at("files")[2999].at("digest") == "sha512:ef");
+  CHECK(json.at("set").at("signed_by").size() == 1);  // every page says it
+}
+
+TEST_CASE("golden show: says what is known of image, files and build, and nothing of the rest") {
+  FakeVerifier verifier;
+  verifier.set = stored(2);
+  v1::GoldenFile& file = *verifier.set.mutable_files(0);
+  file.set_size(7);
+  file.set_mode(04755);
+  file.set_uid(0);
+  file.set_gid(5);
+  file.set_kind("elf");
+  file.set_layer(0);
+  verifier.set.mutable_image()->add_names("web:1");
+  verifier.set.mutable_image()->add_digests("sha256:aa");
+  verifier.set.mutable_image()->add_layers("sha256:bb");
+  (*verifier.set.mutable_facts())["revision"] = "4f0c\x1b";
+  const auto json = verifier.run({"golden", "show", "host", "--json"}).json();
+  CHECK(
+      json.at("files")[0].dump() ==
+      R"({"digest":"sha256:cd","gid":5,"kind":"elf","layer":0,"mode":"4755","path":"/f0\\x1b\\xff","size":7,"uid":0})");
+  CHECK(json.at("files")[1].dump() == R"({"digest":"sha256:cd","path":"/f1\\x1b\\xff","size":0})");
+  CHECK(json.at("image").dump() ==
+        R"({"digests":["sha256:aa"],"layers":["sha256:bb"],"names":["web:1"]})");
+  const std::string people = verifier.run({"golden", "show", "host"}).out;
+  for (const char* line :
+       {"image", "web:1", "reported as", "sha256:aa", "sha256:bb", "4f0c\\x1b"}) {
+    CAPTURE(std::string(line));
+    CHECK(people.find(line) != std::string::npos);
+  }
+  verifier.set = stored(1);
+  CHECK(verifier.run({"golden", "show", "host", "--json"}).json().at("image").is_null());
 }
 
 TEST_CASE("golden show: a set that is not there, or changes meanwhile, is status 1") {

@@ -1,7 +1,6 @@
 // The verifier is killed between receiving evidence and answering, at random moments, again and
 // again: no violation may be lost, none doubled.
 #include <doctest/doctest.h>
-#include <poll.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "core/handle.h"
 #include "tests/integration/agent_stream.h"
+#include "tests/integration/moment.h"
 #include "tests/integration/operator_client.h"
 
 using namespace assay;
@@ -78,12 +78,6 @@ void run_unknown_files(Node& node, int count) {
     const std::string name = node.name + '/' + std::to_string(entry);
     node.machine.run("/evil/" + name, "evil " + name);
   }
-}
-
-// The moment of a kill is what this test draws by lot: nothing is waited for.
-void pass(std::chrono::microseconds time) {
-  const timespec pause = {.tv_sec = 0, .tv_nsec = time.count() * 1000};
-  ::ppoll(nullptr, 0, &pause, nullptr);
 }
 
 class Rows {

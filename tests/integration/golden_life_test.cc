@@ -2,8 +2,15 @@
 // signature is needed for, what counts when.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <thread>
 
+#include "assay/v1/golden.grpc.pb.h"
+#include "tests/integration/moment.h"
+#include "tests/integration/operator_client.h"
 #include "tests/integration/running_verifier.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/signing_keys.h"
@@ -162,4 +169,67 @@ TEST_CASE("assay golden push: where keys vouch for names, sets come signed by th
   CHECK(pushed["set"]["signed_by"].size() == 2);
   CHECK(pushed["set"]["digest"] == format_digest(hash(HashAlg::kSha256, as_bytes(read_file(web)))));
   CHECK(verifier.metric("assay_golden_images") == 1);
+}
+
+TEST_CASE("assay-verifier: a push without an end is refused before it takes a place") {
+  const RunningVerifier verifier;
+  const auto refusal = [&](std::optional<std::chrono::minutes> deadline) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + verifier.token());
+    if (deadline) context.set_deadline(std::chrono::system_clock::now() + *deadline);
+    const auto stub = v1::GoldenService::NewStub(connect(verifier));
+    v1::PushResponse response;
+    return stub->Push(&context, &response)->Finish();
+  };
+  for (int i = 0; i < 10; ++i) {
+    const grpc::Status status =
+        refusal(i % 2 == 0 ? std::nullopt : std::optional(std::chrono::minutes(16)));
+    CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK(status.error_message().starts_with("request.invalid"));
+  }
+  const TempDir dir;
+  CHECK(answer(verifier, {"golden", "push", set_file(dir, "a", "a")})["changed"] == true);
+}
+
+TEST_CASE("assay-verifier: killed at any point of a push, it has the old set or the new one") {
+  RunningVerifier verifier;
+  const TempDir dir;
+  // Two sets of one name that take a while to store; what stands is one of them, whole.
+  std::map<std::string, std::vector<std::string>> digests_of;  // by the set file's digest
+  std::vector<std::string> files;
+  for (const std::string version : {"one", "two"}) {
+    GoldenSet set{.name = "host", .source = "rootfs", .files = {}};
+    for (int i = 0; i < 3000; ++i) {
+      set.files.push_back(file("/bin/" + std::to_string(10'000 + i), version + std::to_string(i)));
+    }
+    const std::string content = format_golden_set(set);
+    files.push_back(dir.write(version, content).string());
+    std::vector<std::string>& digests =
+        digests_of[format_digest(hash(HashAlg::kSha256, as_bytes(content)))];
+    for (const GoldenFile& each : set.files) digests.push_back(format_digest(each.digests[0]));
+  }
+  REQUIRE(digests_of.size() == 2);
+  answer(verifier, {"golden", "push", files[0]});
+
+  std::set<std::string> seen;
+  for (int round = 0; round < 30; ++round) {
+    const std::string& next = files[static_cast<std::size_t>(round + 1) % 2];
+    std::thread pushing([&] { static_cast<void>(verifier.assay({"golden", "push", next})); });
+    pass(std::chrono::milliseconds(5 * round));  // from before the call arrives to after its answer
+    verifier.kill();
+    pushing.join();
+    verifier.start();
+    const json shown = answer(verifier, {"golden", "show", "host"});
+    const std::string digest = shown["set"]["digest"];
+    REQUIRE(digests_of.contains(digest));
+    const std::vector<std::string>& wanted = digests_of[digest];
+    REQUIRE(shown["files"].size() == wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      REQUIRE(shown["files"][i]["digest"] == wanted[i]);
+    // Each generation, and nothing else, is in the audit.
+    const std::uint64_t generation = shown["set"]["generation"];
+    REQUIRE(answer(verifier, {"audit", "list"})["entries"].size() == generation);
+    seen.insert(digest);
+  }
+  CHECK(seen.size() == 2);  // some pushes were stored
 }

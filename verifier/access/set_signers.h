@@ -44,7 +44,8 @@ struct PushedSet {
 //   kGoldenSignerRefused     too few keys of the rule have signed, and one of another rule has
 //   kGoldenSignatureMissing  too few keys of the rule have signed
 //
-// Without rules a set needs no envelope, and signatures of one that comes in an envelope say nothing. Pure.
+// Without rules a set needs no envelope, and signatures of one that comes in an envelope say
+// nothing. Pure.
 Result<PushedSet> read_pushed_set(ByteView file, const std::vector<SignerRule>& rules);
 
 }  // namespace assay

@@ -23,6 +23,7 @@ using grpc::ServerUnaryReactor;
 constexpr std::size_t kMaxPieceBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMaxListed = 1000;
 constexpr int kMaxPushesAtOnce = 4;  // each may hold a whole set file
+constexpr std::chrono::minutes kLongestPush{15};
 constexpr std::uint64_t kMaxTokenLifetimeSeconds = std::uint64_t{366} * 24 * 3600;
 constexpr std::size_t kMaxTokenName = 64;
 constexpr int kMaxTokenScopes = 32;
@@ -58,6 +59,17 @@ void encode(const GoldenImage& image, v1::GoldenImage& out) {
   for (const std::string& name : image.names) out.add_names(name);
   for (const Digest& digest : image.digests) out.add_digests(format_digest(digest));
   for (const Digest& layer : image.layers) out.add_layers(format_digest(layer));
+}
+
+void encode(const GoldenFile& file, v1::GoldenFile& out) {
+  out.set_path(file.path);
+  for (const Digest& digest : file.digests) out.add_digest(format_digest(digest));
+  out.set_size(file.size);
+  out.set_mode(file.mode);
+  if (file.uid) out.set_uid(*file.uid);
+  if (file.gid) out.set_gid(*file.gid);
+  out.set_kind(std::string(content_kind_name(file.kind)));
+  if (file.layer) out.set_layer(*file.layer);
 }
 
 void encode(const PushTokenRecord& token, v1::PushToken& out) {
@@ -100,7 +112,8 @@ struct PushWishes {
   bool draft = false;
 };
 
-// What calls share: the world, one change at a time of store and index, and how many pushes are under way.
+// What calls share: the world, one change at a time of store and index, and how many pushes are
+// under way.
 struct Sets {
   GoldenWorld world;
   std::mutex changing = {};
@@ -161,19 +174,15 @@ class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
  public:
   PushReactor(Sets& sets, const CallbackServerContext& context, v1::PushResponse* response)
       : sets_(sets), response_(response) {
-    const bool room = ++sets_.pushes <= kMaxPushesAtOnce;
-    auto pusher = sets_.world.pushers.authenticate(authorization_of(context));
-    if (!pusher) {
-      Finish(to_status(pusher.error()));
-    } else if (!room) {
-      Finish(to_status(
-          {.id = FaultId::kUnavailable, .detail = "other pushes are under way; try again"}));
+    if (const Status begun = begin(context); !begun) {
+      Finish(to_status(begun.error()));
     } else {
-      pusher_ = *std::move(pusher);
       StartRead(&piece_);
     }
   }
-  ~PushReactor() override { --sets_.pushes; }
+  ~PushReactor() override {
+    if (counted_) --sets_.pushes;
+  }
 
   void OnReadDone(bool ok) override {
     if (!ok) return Finish(store());
@@ -192,6 +201,17 @@ class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
   void OnDone() override { delete this; }
 
  private:
+  // Only who may push takes one of the places, and for a time that ends.
+  Status begin(const CallbackServerContext& context) {
+    ASSAY_TRY(pusher_, sets_.world.pushers.authenticate(authorization_of(context)));
+    if (context.deadline() > sets_.world.clock.now() + kLongestPush) {
+      return fail(FaultId::kRequestInvalid, "give the push a deadline of at most 15 minutes");
+    }
+    counted_ = true;
+    if (++sets_.pushes <= kMaxPushesAtOnce) return {};
+    return fail(FaultId::kUnavailable, "other pushes are under way; try again");
+  }
+
   grpc::Status store() {
     const auto push = sets_.push(file_, pusher_, wishes_);
     if (!push) return to_status(push.error());
@@ -204,6 +224,7 @@ class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
   v1::PushResponse* response_;
   v1::PushRequest piece_;
   Pusher pusher_{};
+  bool counted_ = false;  // among the pushes under way
   PushWishes wishes_;
   Bytes file_;
 };
@@ -235,18 +256,13 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       encode(set, *response->mutable_set());
       if (request->offset() == 0) {
         if (set.image) encode(*set.image, *response->mutable_image());
+        response->mutable_facts()->insert(set.facts.begin(), set.facts.end());
         ASSAY_OK(add_signers(id, *response));
       }
       if (request->limit() == 0) return {};
       ASSAY_TRY(const auto files,
                 store.golden_files(id, request->offset(), std::min(request->limit(), kMaxListed)));
-      for (const GoldenFile& file : files) {
-        for (const Digest& digest : file.digests) {
-          v1::GoldenFile& out = *response->add_files();
-          out.set_path(file.path);
-          out.set_digest(format_digest(digest));
-        }
-      }
+      for (const GoldenFile& file : files) encode(file, *response->add_files());
       return {};
     });
   }

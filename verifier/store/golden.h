@@ -36,7 +36,9 @@ struct GoldenRecord {
   std::string state_by{};
   std::string reason{};                   // why it was revoked
   std::optional<Instant> golden_until{};  // of a superseded one: the end of its grace
+  // Of one set that was asked for; not in lists.
   std::optional<GoldenImage> image{};
+  GoldenFacts facts{};
 };
 
 // A set that somebody gives to the verifier.
@@ -84,8 +86,9 @@ inline constexpr std::uint32_t kMaxSupersededKept = 16;
 inline constexpr std::uint32_t kMaxInGrace = 64;
 inline constexpr std::size_t kMaxIdempotencyKeyBytes = 128;
 inline constexpr std::size_t kMaxRevocationReasonBytes = 512;
-// How long a push is known by its key.
+// How long a push is known by its key, and how many of one caller are.
 inline constexpr std::chrono::hours kIdempotencyTime{24};
+inline constexpr std::uint64_t kMaxIdempotencyKeys = 10'000;
 
 // What somebody did, as it stays: rows are never changed and never removed.
 struct AuditRecord {

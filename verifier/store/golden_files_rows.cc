@@ -1,6 +1,7 @@
 #include "verifier/store/golden_files_rows.h"
 
-#include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 namespace assay {
@@ -40,12 +41,19 @@ void append_number(std::uint64_t number, Bytes& out) {
   }
 }
 
-// By which two groups are known to be the same: every member of every file, with its length.
-Digest content_of(std::span<const GoldenFile> files) {
+void append_optional(const std::optional<std::uint32_t>& number, Bytes& out) {
+  append_number(number ? 1 : 0, out);
+  append_number(number.value_or(0), out);
+}
+
+// By which two groups are known to be the same: every member of every file but its layer, each of a known
+// length.
+Digest content_of(const std::vector<const GoldenFile*>& files) {
   Hasher hasher(HashAlg::kSha256);
   hasher.start();
   Bytes line;
-  for (const GoldenFile& file : files) {
+  for (const GoldenFile* each : files) {
+    const GoldenFile& file = *each;
     line.clear();
     append_number(file.path.size(), line);
     const ByteView path = as_bytes(file.path);
@@ -54,29 +62,47 @@ Digest content_of(std::span<const GoldenFile> files) {
     encode_digests(file.digests, line);
     append_number(file.size, line);
     append_number(file.mode, line);
+    append_optional(file.uid, line);
+    append_optional(file.gid, line);
+    append_number(static_cast<std::uint64_t>(file.kind), line);
     hasher.add(line);
   }
   return hasher.finish();
 }
 
 Result<std::int64_t> insert_group(Database& database, const Digest& content,
-                                  std::span<const GoldenFile> files) {
+                                  const std::vector<const GoldenFile*>& files) {
   Bytes all;
-  for (const GoldenFile& file : files) encode_digests(file.digests, all);
+  for (const GoldenFile* file : files) encode_digests(file->digests, all);
   ASSAY_OK(database.run("INSERT INTO golden_groups (content, files, digests) VALUES (?, ?, ?)",
                         content, files.size(), all));
   const std::int64_t group = database.last_insert_id();
   Bytes digests;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const GoldenFile& file = files[i];
+    const GoldenFile& file = *files[i];
     digests.clear();
     encode_digests(file.digests, digests);
-    ASSAY_OK(
-        database.run("INSERT INTO golden_group_files (group_id, position, path, digests, "
-                     "size, mode) VALUES (?, ?, ?, ?, ?, ?)",
-                     group, i, as_bytes(file.path), digests, file.size, file.mode));
+    ASSAY_OK(database.run("INSERT INTO golden_group_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          group, i, as_bytes(file.path), digests, file.size, file.mode, file.uid,
+                          file.gid, content_kind_name(file.kind)));
   }
   return group;
+}
+
+using Layer = std::optional<std::uint8_t>;
+
+Status write_group(Database& database, std::int64_t set_id, const Layer& layer,
+                   const std::vector<const GoldenFile*>& files) {
+  const Digest content = content_of(files);
+  ASSAY_TRY(auto id, database.first<std::int64_t>("SELECT id FROM golden_groups WHERE content = ?",
+                                                  content));
+  if (!id) {
+    ASSAY_TRY(id, insert_group(database, content, files));
+  }
+  // Those without a layer come first.
+  const int position = layer ? *layer + 1 : 0;
+  return database.run("INSERT INTO golden_set_groups VALUES (?, ?, ?, ?)", set_id, position, *id,
+                      layer);
 }
 
 Result<GoldenFile> take_file(const Database& database, Statement& row) {
@@ -86,21 +112,23 @@ Result<GoldenFile> take_file(const Database& database, Statement& row) {
   file.digests = *std::move(digests);
   file.size = row.take<std::uint64_t>();
   file.mode = row.take<std::uint32_t>();
+  file.uid = row.take_optional<std::uint32_t>();
+  file.gid = row.take_optional<std::uint32_t>();
+  const auto kind = row.take<std::string>();
+  file.kind = parse_content_kind(kind).value_or(ContentKind::kUnknown);
+  if (content_kind_name(file.kind) != kind) return database.malformed("a golden file's kind");
   return file;
 }
 
 }  // namespace
 
-Status write_group(Database& database, std::int64_t set_id, std::uint32_t position,
-                   const GoldenGroup& group) {
-  const Digest content = content_of(group.files);
-  ASSAY_TRY(auto id, database.first<std::int64_t>("SELECT id FROM golden_groups WHERE content = ?",
-                                                  content));
-  if (!id) {
-    ASSAY_TRY(id, insert_group(database, content, group.files));
+Status write_files(Database& database, std::int64_t set_id, const std::vector<GoldenFile>& files) {
+  std::map<Layer, std::vector<const GoldenFile*>> groups;
+  for (const GoldenFile& file : files) groups[file.layer].push_back(&file);
+  for (const auto& [layer, group] : groups) {
+    ASSAY_OK(write_group(database, set_id, layer, group));
   }
-  return database.run("INSERT INTO golden_set_groups VALUES (?, ?, ?, ?)", set_id, position, *id,
-                      group.layer);
+  return {};
 }
 
 Result<std::vector<GoldenFile>> read_files_of(Database& database, std::int64_t set_id,
@@ -108,27 +136,31 @@ Result<std::vector<GoldenFile>> read_files_of(Database& database, std::int64_t s
   std::vector<GoldenFile> files;
   std::uint64_t skip = range.offset;
   ASSAY_TRY(Statement groups,
-            database.query("SELECT group_id, golden_groups.files FROM golden_set_groups JOIN "
+            database.query("SELECT group_id, layer, files FROM golden_set_groups JOIN "
                            "golden_groups ON id = group_id WHERE set_id = ? ORDER BY position",
                            set_id));
   while (files.size() < range.limit) {
     ASSAY_TRY(const bool more, groups.next());
     if (!more) break;
     const auto group = groups.take<std::int64_t>();
+    const auto layer = groups.take_optional<std::uint32_t>();
     const auto count = groups.take<std::uint64_t>();
     if (skip >= count) {
       skip -= count;
       continue;
     }
-    ASSAY_TRY(Statement rows,
-              database.query("SELECT path, digests, size, mode FROM golden_group_files WHERE "
-                             "group_id = ? AND position >= ? ORDER BY position LIMIT ?",
-                             group, skip, range.limit - files.size()));
+    ASSAY_TRY(
+        Statement rows,
+        database.query(
+            "SELECT path, digests, size, mode, uid, gid, kind FROM "
+            "golden_group_files WHERE group_id = ? AND position >= ? ORDER BY position LIMIT ?",
+            group, skip, range.limit - files.size()));
     skip = 0;
     for (;;) {
       ASSAY_TRY(const bool row, rows.next());
       if (!row) break;
       ASSAY_TRY(GoldenFile file, take_file(database, rows));
+      if (layer) file.layer = static_cast<std::uint8_t>(*layer);
       files.push_back(std::move(file));
     }
   }

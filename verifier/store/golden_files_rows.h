@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <vector>
 
 #include "verifier/store/golden.h"
@@ -11,15 +9,9 @@
 
 namespace assay {
 
-// Files of a set that come from one layer of its image; of a set without layers, all of them.
-struct GoldenGroup {
-  std::optional<std::uint32_t> layer;
-  std::span<const GoldenFile> files;
-};
-
-// Gives the set the group's files: those of an earlier group with the same content, or new ones.
-Status write_group(Database& database, std::int64_t set_id, std::uint32_t position,
-                   const GoldenGroup& group);
+// Gives a set its files, those of each layer of its image as one group: an earlier group with the same
+// content, or a new one.
+Status write_files(Database& database, std::int64_t set_id, const std::vector<GoldenFile>& files);
 
 struct FileRange {
   std::uint64_t offset;

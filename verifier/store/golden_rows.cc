@@ -132,12 +132,6 @@ Status forget_superseded(Database& database, std::string_view name, Instant now)
       "(SELECT 1 FROM golden_set_groups WHERE group_id = golden_groups.id)");
 }
 
-// Files layer by layer, as the store keeps them.
-Status insert_files(Database& database, std::int64_t set_id, const std::vector<GoldenFile>& files) {
-  if (files.empty()) return {};
-  return write_group(database, set_id, 0, {.layer = std::nullopt, .files = files});
-}
-
 Status insert_signers(Database& database, std::int64_t set_id,
                       const std::vector<GoldenSigner>& signers) {
   for (std::size_t i = 0; i < signers.size(); ++i) {
@@ -182,6 +176,18 @@ Result<std::optional<GoldenImage>> read_image(Database& database, std::int64_t s
   }
 }
 
+Result<GoldenFacts> read_facts(Database& database, std::int64_t set_id) {
+  ASSAY_TRY(Statement rows,
+            database.query("SELECT name, value FROM golden_set_facts WHERE set_id = ?", set_id));
+  GoldenFacts facts;
+  for (;;) {
+    ASSAY_TRY(const bool row, rows.next());
+    if (!row) return facts;
+    auto name = rows.take<std::string>();
+    facts.emplace(std::move(name), rows.take<std::string>());
+  }
+}
+
 Result<std::vector<GoldenSigner>> read_signers_of(Database& database, std::int64_t set_id) {
   ASSAY_TRY(Statement rows,
             database.query("SELECT name, key FROM golden_set_signers WHERE set_id = ? ORDER BY "
@@ -206,9 +212,12 @@ Status insert_set(Database& database, const GoldenRecord& record, const GoldenSe
       record.files, record.hashes, record.pushed_at, record.pushed_by, join_words(record.signed_by),
       record.state_since, record.state_by));
   const std::int64_t set_id = database.last_insert_id();
-  ASSAY_OK(insert_files(database, set_id, set.files));
+  ASSAY_OK(write_files(database, set_id, set.files));
   ASSAY_OK(insert_signers(database, set_id, set.signers));
   if (set.image) ASSAY_OK(insert_image(database, set_id, *set.image));
+  for (const auto& [name, value] : set.facts) {
+    ASSAY_OK(database.run("INSERT INTO golden_set_facts VALUES (?, ?, ?)", set_id, name, value));
+  }
   return {};
 }
 
@@ -236,6 +245,14 @@ Result<std::optional<GoldenRecord>> find_push(Database& database, const GoldenPu
 Status remember_push(Database& database, const GoldenPushRequest& request,
                      const GoldenRecord& record, Instant now) {
   if (request.idempotency_key.empty()) return {};
+  ASSAY_TRY(const auto known,
+            database.first<std::uint64_t>("SELECT count(*) FROM golden_pushes WHERE pushed_by = ?",
+                                          request.by));
+  if (known.value_or(0) >= kMaxIdempotencyKeys) {
+    return fail(FaultId::kRequestInvalid,
+                request.by + " has used " + std::to_string(kMaxIdempotencyKeys) +
+                    " idempotency keys within a day; push without one, or wait");
+  }
   return database.run("INSERT INTO golden_pushes VALUES (?, ?, ?, ?, ?, ?)", request.by,
                       request.idempotency_key, request.digest, record.name, record.generation, now);
 }
@@ -279,7 +296,8 @@ Result<GoldenRecord> make_record(Database& database, const GoldenPushRequest& re
                       .signed_by = request.signed_by,
                       .state_since = now,
                       .state_by = request.by,
-                      .image = request.set.image};
+                      .image = request.set.image,
+                      .facts = request.set.facts};
 }
 
 std::string generation_text(const GoldenRecord& record) {
@@ -374,8 +392,10 @@ Result<std::vector<GoldenRecord>> write_golden_revocation(Database& database, co
                                                           std::string_view reason) {
   ASSAY_TRY(
       std::vector<StoredSet> sets,
-      read_where(database, "WHERE name = ? AND (? IS NULL OR generation = ?) ORDER BY generation",
-                 id.name, id.generation, id.generation));
+      read_where(database,
+                 "WHERE name = ?1 AND (?2 IS NULL OR digest IN (SELECT digest FROM "
+                 "golden_generations WHERE name = ?1 AND generation = ?2)) ORDER BY generation",
+                 id.name, id.generation));
   if (sets.empty()) ASSAY_OK(existing_set(database, id));
   std::vector<GoldenRecord> revoked;
   for (const StoredSet& set : sets) {
@@ -410,6 +430,7 @@ Result<std::vector<GoldenRecord>> read_golden_history(Database& database, std::s
 Result<GoldenRecord> read_golden_set(Database& database, const GoldenId& id) {
   ASSAY_TRY(StoredSet set, existing_set(database, id));
   ASSAY_TRY(set.record.image, read_image(database, set.id));
+  ASSAY_TRY(set.record.facts, read_facts(database, set.id));
   return std::move(set.record);
 }
 

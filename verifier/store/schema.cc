@@ -211,9 +211,9 @@ CREATE TABLE golden_group_files (
   digests BLOB NOT NULL,                   -- of each: its size in one byte, then its bytes
   size INTEGER NOT NULL,
   mode INTEGER NOT NULL,
-  uid INTEGER,
-  gid INTEGER,
-  kind TEXT,
+  uid INTEGER,                             -- NULL: the source did not know it
+  gid INTEGER,                             -- likewise
+  kind TEXT NOT NULL DEFAULT '',           -- "elf", "script"
   PRIMARY KEY (group_id, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -234,6 +234,13 @@ CREATE TABLE golden_image_items (
   PRIMARY KEY (set_id, role, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX golden_images ON golden_image_items (value) WHERE role = 'digest';
+
+CREATE TABLE golden_set_facts (
+  set_id INTEGER NOT NULL REFERENCES golden_generations ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (set_id, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE golden_set_signers (
   set_id INTEGER NOT NULL REFERENCES golden_generations ON DELETE CASCADE,

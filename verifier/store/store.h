@@ -232,15 +232,17 @@ class Store {
   // within kIdempotencyTime. Fails with
   //   kGoldenConflict  the key was used for another set
   //   kGoldenRevoked   the same set was revoked under this name
+  //   kRequestInvalid  the caller has used kMaxIdempotencyKeys keys within kIdempotencyTime
   Result<GoldenPush> push_golden(const GoldenPushRequest& request, Instant now);
   // Makes a generation the approved one, in place of what was; without a number, the draft.
   // kNotFound, kGoldenRevoked.
   Result<GoldenRecord> approve_golden(const GoldenId& id, const GoldenActor& actor,
                                       std::chrono::milliseconds grace);
-  // Revokes a generation, or without a number all of a name; gives those that were not yet. kNotFound.
+  // Revokes a generation and those of the name that are the same set, or without a number all of
+  // it; gives those that were not yet. kNotFound.
   Result<std::vector<GoldenRecord>> revoke_golden(const GoldenId& id, const GoldenActor& actor,
                                                   std::string_view reason);
-  // By name, of each the approved generation, or else the newest. Without images.
+  // By name, of each the approved generation, or else the newest. Without images and facts.
   Result<std::vector<GoldenRecord>> golden_sets();
   Result<std::vector<GoldenRecord>> golden_history(
       std::string_view name);                           // newest first; kNotFound

@@ -316,15 +316,110 @@ TEST_CASE("push tokens: known by their hash, for a time, and their use is seen")
   CHECK((*c.store->audit(0, 9))[1].detail == "for shop/ base");
 }
 
+// A file of layer `layer` whose content is `content`.
+GoldenFile layered(std::uint8_t content, std::uint8_t layer) {
+  return {.path = "/bin/" + std::to_string(content),
+          .digests = {digest(content)},
+          .size = 7,
+          .mode = 04755,
+          .uid = 0,
+          .gid = 4'294'967'295,
+          .kind = ContentKind::kElf,
+          .layer = layer};
+}
+
+TEST_CASE("push_golden: files are stored once for each layer, whatever else images have") {
+  StoreCase c;
+  for (std::uint8_t tag = 0; tag < 50; ++tag) {
+    GoldenSet set{.name = "shop/web:" + std::to_string(tag), .source = "oci", .files = {}};
+    set.image =
+        GoldenImage{.names = {}, .digests = {}, .layers = {digest(1), digest(2), digest(3)}};
+    // Base layers that all share, and an uppermost one of its own; in the order of paths.
+    set.files = {layered(1, 0), layered(2, 1), layered(3, 0)};
+    set.files.push_back(layered(static_cast<std::uint8_t>(100 + tag), 2));
+    sort_files(set.files);
+    REQUIRE(c.store->push_golden(push_of(set, tag), kNow));
+  }
+  CHECK(count(c, "golden_groups") == 52);
+  CHECK(count(c, "golden_group_files") == 53);
+  // Layer by layer, in each by path, in pages that do not end where layers do.
+  const std::vector<GoldenFile> all{layered(1, 0), layered(3, 0), layered(2, 1), layered(107, 2)};
+  CHECK(*c.store->golden_files({"shop/web:7"}, 0, 10) == all);
+  CHECK(*c.store->golden_files({"shop/web:7"}, 1, 2) ==
+        std::vector(all.begin() + 1, all.begin() + 3));
+  CHECK(*c.store->golden_files({"shop/web:7"}, 3, 9) == std::vector(all.begin() + 3, all.end()));
+  CHECK(c.store->golden_files({"shop/web:7"}, 4, 9)->empty());
+  const GoldenSnapshot snapshot = snapshot_at(*c.store, kNow);
+  CHECK(snapshot.sets_of(digest(3)).size() == 50);
+  CHECK(snapshot.sets_of(digest(107)).size() == 1);
+}
+
+TEST_CASE("push_golden: files that differ in one member are other files") {
+  const GoldenFile original = layered(1, 0);
+  std::vector<GoldenFile> others(7, original);
+  others[0].path = "/bin/2";
+  others[1].digests = {digest(2)};
+  others[2].size = 8;
+  others[3].mode = 0755;
+  others[4].uid.reset();  // not known is not 0
+  others[5].gid = 0;
+  others[6].kind = ContentKind::kScript;
+  StoreCase c;
+  const auto push = [&](const GoldenFile& file, std::uint8_t number) {
+    const GoldenSet set{.name = "set" + std::to_string(number),
+                        .source = "oci",
+                        .files = {file},
+                        .image = GoldenImage{.names = {}, .digests = {}, .layers = {digest(1)}}};
+    REQUIRE(c.store->push_golden(push_of(set, number), kNow));
+    CHECK(*c.store->golden_files({set.name}, 0, 2) == set.files);
+  };
+  push(original, 100);
+  for (std::size_t i = 0; i < others.size(); ++i) push(others[i], static_cast<std::uint8_t>(i));
+  CHECK(count(c, "golden_groups") == 8);
+}
+
+TEST_CASE("push_golden: so many idempotency keys of one caller are known, and then no more") {
+  StoreCase c;
+  c.edit(("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) "
+          "INSERT INTO golden_pushes SELECT 'operator', 'k' || i, '', 'a', 1, " +
+          std::to_string(kNow.time_since_epoch().count()) + " FROM n")
+             .c_str());
+  c.reopen();
+  GoldenPushRequest push = push_of(set_of("a", {1}), 1);
+  push.idempotency_key = "the last";
+  REQUIRE(c.store->push_golden(push, kNow));
+  push = push_of(set_of("a", {2}), 2);
+  push.idempotency_key = "one more";
+  CHECK(c.store->push_golden(push, kNow).error().id == FaultId::kRequestInvalid);
+  CHECK(c.store->golden_set({"a"})->generation == 1);
+  push.by = "token:ci";
+  CHECK(c.store->push_golden(push, kNow).has_value());
+}
+
+TEST_CASE("revoke_golden: the same set under another number is revoked too") {
+  StoreCase c;
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {1}), 9), kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {2}), 10), kNow));
+  REQUIRE(c.store->push_golden(push_of(set_of("a", {1}), 9), kNow));  // rolled back
+  const auto revoked = c.store->revoke_golden({"a", 1}, {.by = "operator", .at = kNow}, "leaked");
+  REQUIRE(revoked);
+  CHECK(revoked->size() == 2);
+  CHECK(states(*c.store, "a") ==
+        std::vector<std::string>{"3 revoked", "2 superseded", "1 revoked"});
+  CHECK_FALSE(snapshot_at(*c.store, kNow).contains(digest(1)));
+}
+
 TEST_CASE("push_golden: what a set knows of its image is there after a restart") {
   StoreCase c;
   GoldenSet set = set_of("shop/web", {1});
   set.image = GoldenImage{.names = {"web:1", "web:latest"},
                           .digests = {digest(7), digest(6)},
                           .layers = {digest(5), digest(5, HashAlg::kSha512)}};
+  set.facts = {{"revision", "4f0c"}, {"url", "https://ci.example/7"}};
   REQUIRE(c.store->push_golden(push_of(set, 9), kNow));
   c.reopen();
   CHECK(c.store->golden_set({"shop/web"})->image == set.image);
+  CHECK(c.store->golden_set({"shop/web"})->facts == set.facts);
 }
 
 TEST_CASE("golden_files: pages in the set's order, and nothing after the end") {
