@@ -112,7 +112,6 @@ Fault Client::explain(const grpc::Status& status) const {
   }
   switch (status.error_code()) {
     case grpc::StatusCode::UNAUTHENTICATED:
-    case grpc::StatusCode::PERMISSION_DENIED:
       return {.id = FaultId::kUnauthenticated,
               .detail = "the verifier refuses the caller: check --token-file (" + said + ")"};
     case grpc::StatusCode::NOT_FOUND:

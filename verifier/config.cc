@@ -67,7 +67,11 @@ Setter webhooks(std::vector<WebhookSettings>& out, const path& folder) {
 }
 
 Setter signers(std::vector<SignerSettings>& out, const path& folder) {
-  return [&out, folder](const YAML::Node& node) {
+  return [&out, folder](const YAML::Node& node) -> Status {
+    // No rule means that sets need no signature: an empty list looks like the opposite.
+    if (node.IsSequence() && node.size() == 0) {
+      return fail(FaultId::kConfigInvalid, "golden: signers: name who signs, or leave the key out");
+    }
     return read_list(node, [&](const YAML::Node& item) -> Status {
       SignerSettings rule;
       const Setter names = [&](const YAML::Node& list) {

@@ -8,10 +8,17 @@ namespace assay {
 
 Result<GoldenIndex::Contents> GoldenIndex::refresh(Store& store, Instant now) {
   const std::scoped_lock lock(changing_);
+  auto contents = update(store, now);
+  if (!contents) next_change_ = now;
+  return contents;
+}
+
+Result<GoldenIndex::Contents> GoldenIndex::update(Store& store, Instant now) {
   ASSAY_TRY(std::vector<GoldenInForce> sets, store.golden_in_force(now));
   ASSAY_OK(load_groups(store, sets));
   merge_tables(sets);
   Contents contents{.sets = sets.size()};
+  for (const DigestTable& table : tables_) contents.held += table.digest_count();
   next_change_.reset();
   for (const GoldenInForce& set : sets) {
     contents.hashes += set.hashes;

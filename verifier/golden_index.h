@@ -22,6 +22,7 @@ class GoldenIndex {
   struct Contents {
     std::uint64_t sets = 0;
     std::uint64_t hashes = 0;  // of each set, added up
+    std::uint64_t held = 0;    // digests in tables, some of which may count no more
   };
 
   static constexpr std::size_t kGrowth = 8;
@@ -33,10 +34,12 @@ class GoldenIndex {
     return snapshot_.with([](const auto& snapshot) { return snapshot; });
   }
 
-  // Makes everything that counts at `now` what appraisals use. On failure what was used still is.
+  // Makes everything that counts at `now` what appraisals use. Fails as the store; then what was used still
+  // is, and next_change() is `now`: what was revoked must not go on counting for want of another change.
   Result<Contents> refresh(Store& store, Instant now);
 
-  // When a superseded set stops counting: the next refresh() is due then. Nothing: no time has come.
+  // When the next refresh() is due: a superseded set stops counting then, or the last one failed. Nothing:
+  // when somebody changes a set.
   std::optional<Instant> next_change() const;
 
   void replace(GoldenSnapshot snapshot);
@@ -44,6 +47,7 @@ class GoldenIndex {
  private:
   using Group = DigestTable::Group;
 
+  Result<Contents> update(Store& store, Instant now);
   Status load_groups(Store& store, const std::vector<GoldenInForce>& sets);
   void merge_tables(const std::vector<GoldenInForce>& sets);
   GoldenSnapshot make_snapshot(std::vector<GoldenInForce> sets) const;

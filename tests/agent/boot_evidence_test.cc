@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fault_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace assay::agent {
 namespace {
 
+using testing::fault_of;
 using testing::TempDir;
 
 TEST_CASE("read_boot_evidence: both files, the command line without its line break") {
@@ -17,7 +19,7 @@ TEST_CASE("read_boot_evidence: both files, the command line without its line bre
   REQUIRE(got.has_value());
   CHECK(got->log.size() == 10'000);
   CHECK(as_text(got->command_line) == "ro quiet");
-  CHECK(read_boot_evidence(paths, 9'999).error().id == FaultId::kEvidenceTooLarge);
+  CHECK(fault_of(read_boot_evidence(paths, 9'999)) == FaultId::kEvidenceTooLarge);
 }
 
 TEST_CASE("read_boot_evidence: a kernel without a boot log has none, and that is no fault") {
@@ -31,7 +33,7 @@ TEST_CASE("read_boot_evidence: a kernel without a boot log has none, and that is
 TEST_CASE("read_boot_evidence: what is there and cannot be read is a fault") {
   const TempDir dir;
   const BootEvidencePaths folder{.log = dir.path(), .command_line = dir / "nothing"};
-  CHECK(read_boot_evidence(folder, 100).error().id == FaultId::kFileUnreadable);
+  CHECK(fault_of(read_boot_evidence(folder, 100)) == FaultId::kFileUnreadable);
 }
 
 TEST_CASE("read_boot_evidence: an endless command line is cut") {

@@ -4,6 +4,7 @@
 
 #include "tests/support/evidence_case.h"
 #include "tests/support/fake_tpm.h"
+#include "tests/support/fault_of.h"
 #include "tests/support/ima_builder.h"
 
 using namespace assay;
@@ -242,8 +243,8 @@ TEST_CASE("replay_ima_log: a log whose older records were removed goes on at the
   }
   // What was removed and never proven is gone: the rest cannot stand for it.
   const ByteView too_late = ByteView(log.bytes()).subspan(4 * third);
-  CHECK(replay_ima_log(too_late, proof, at, anywhere).error().id == FaultId::kImaPcrMismatch);
-  CHECK(replay_ima_log({}, proof, at, anywhere).error().id == FaultId::kImaLogTruncated);
+  CHECK(fault_of(replay_ima_log(too_late, proof, at, anywhere)) == FaultId::kImaPcrMismatch);
+  CHECK(fault_of(replay_ima_log({}, proof, at, anywhere)) == FaultId::kImaLogTruncated);
 }
 
 TEST_CASE("replay_ima_log: a place to go on is looked for behind so many equal records, not more") {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/fault_of.h"
 #include "tests/support/signing_keys.h"
 
 using namespace assay;
@@ -87,7 +88,7 @@ TEST_CASE("parse_envelope: refuses what is no envelope of ours, each for its rea
   while (many["signatures"].size() <= kMaxEnvelopeSignatures) {
     many["signatures"].push_back(good["signatures"][0]);
   }
-  CHECK(parse_envelope(as_bytes(many.dump())).error().id == FaultId::kGoldenTooLarge);
+  CHECK(fault_of(parse_envelope(as_bytes(many.dump()))) == FaultId::kGoldenTooLarge);
   const std::string nested(100'000, '[');
   CHECK_FALSE(parse_envelope(as_bytes("{\"x\":" + nested)).has_value());
 }
@@ -130,9 +131,9 @@ TEST_CASE("signing keys: P-256 and Ed25519 in PEM, and nothing else") {
   CHECK(private_of(p256).public_key().id() == public_of(p256).id());
   CHECK(public_of(p256).id().starts_with("sha256:"));
   for (const PemKey& bad : {PemKey::rsa(), PemKey::ec("P-384")}) {
-    CHECK(parse_signing_private_key(as_bytes(bad.private_pem)).error().id ==
+    CHECK(fault_of(parse_signing_private_key(as_bytes(bad.private_pem))) ==
           FaultId::kGoldenMalformed);
-    CHECK(parse_signing_public_key(as_bytes(bad.public_pem)).error().id ==
+    CHECK(fault_of(parse_signing_public_key(as_bytes(bad.public_pem))) ==
           FaultId::kGoldenMalformed);
   }
   CHECK_FALSE(parse_signing_public_key(as_bytes(p256.private_pem)).has_value());

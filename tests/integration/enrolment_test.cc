@@ -9,6 +9,7 @@
 #include "tests/integration/agent_stream.h"
 #include "tests/integration/machine.h"
 #include "tests/integration/operator_client.h"
+#include "tests/support/fault_of.h"
 #include "tests/support/vendor.h"
 
 using namespace assay;
@@ -222,8 +223,8 @@ TEST_CASE("Enrolment: a TPM proves its own key only, once, and only to whom aske
     const auto credential = stream.credential();
     REQUIRE(credential.has_value());
     // Neither TPM opens it: it is for two keys that no TPM has together.
-    CHECK(ak.activate(credential_of(*credential)).error().id == FaultId::kTpmFailed);
-    CHECK(ek.activate(credential_of(*credential)).error().id == FaultId::kTpmFailed);
+    CHECK(fault_of(ak.activate(credential_of(*credential))) == FaultId::kTpmFailed);
+    CHECK(fault_of(ek.activate(credential_of(*credential))) == FaultId::kTpmFailed);
     REQUIRE(stream.send(opened_message(secret)));
     return stream.finish().error_message();
   };

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -156,6 +157,8 @@ TEST_CASE("assay golden push: where keys vouch for names, sets come signed by th
   };
   const std::string web = set_file(dir, "shop/web", "web");
   CHECK(refused(verifier, {"golden", "push", web}, "golden.unsigned"));
+  // Who pushed is not what is wrong.
+  CHECK(verifier.assay({"golden", "push", web}).err.find("--token-file") == std::string::npos);
   CHECK(refused(verifier, {"golden", "push", sign(web, {ci_key})}, "golden.signature_missing"));
   CHECK(refused(verifier, {"golden", "push", sign(web, {ci_key, stranger_key})},
                 "golden.signature_missing"));
@@ -232,4 +235,81 @@ TEST_CASE("assay-verifier: killed at any point of a push, it has the old set or 
     seen.insert(digest);
   }
   CHECK(seen.size() == 2);  // some pushes were stored
+}
+
+TEST_CASE("assay-verifier: what a golden call may not say is refused, by its fault") {
+  RunningVerifier verifier;
+  const TempDir dir;
+  const auto stub = v1::GoldenService::NewStub(connect(verifier));
+  const auto prepare = [&](grpc::ClientContext& context) {
+    context.AddMetadata("authorization", "Bearer " + verifier.token());
+    context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  };
+  const auto created = [&](std::vector<std::string> scopes, std::uint64_t lifetime_s,
+                           const std::string& name = "ci") {
+    grpc::ClientContext context;
+    prepare(context);
+    v1::CreatePushTokenRequest request;
+    request.set_name(name);
+    for (const std::string& scope : scopes) request.add_scopes(scope);
+    request.set_lifetime_s(lifetime_s);
+    v1::CreatePushTokenResponse response;
+    return stub->CreatePushToken(&context, request, &response).error_message();
+  };
+  constexpr std::uint64_t kYear = 366ULL * 24 * 3600;
+  for (const std::string& said :
+       {created({}, 60), created(std::vector<std::string>(33, "a"), 60), created({"shop/*"}, 60),
+        created({"a", ""}, 60), created({"a"}, 0), created({"a"}, kYear + 1),
+        created({"a"}, ~std::uint64_t{0}), created({"a"}, 60, "Not A Name"),
+        created({"a"}, 60, std::string(65, 'a'))}) {
+    CHECK(said.starts_with("request.invalid"));
+  }
+  CHECK(created(std::vector<std::string>(32, "a"), kYear) == "");
+
+  const std::string set = set_file(dir, "shop/web", "web");
+  for (const std::string& key : {std::string(129, 'k'), std::string("k\x1b")}) {
+    CHECK(refused(verifier, {"golden", "push", set, "--idempotency-key", key}, "request.invalid"));
+  }
+  answer(verifier, {"golden", "push", set, "--idempotency-key", std::string(128, 'k')});
+  CHECK(refused(verifier, {"golden", "revoke", "shop/web", "--reason", std::string(513, 'r')},
+                "request.invalid"));
+  grpc::ClientContext context;
+  prepare(context);
+  v1::RevokeGoldenRequest without_reason;
+  without_reason.set_name("shop/web");
+  v1::ListGoldenResponse revoked;
+  CHECK(stub->Revoke(&context, without_reason, &revoked)
+            .error_message()
+            .starts_with("request.invalid"));
+  CHECK(answer(verifier, {"golden", "show", "shop/web"})["set"]["state"] == "approved");
+}
+
+TEST_CASE("assay-verifier: four pushes are taken at once, and another when one has ended") {
+  RunningVerifier verifier;
+  const TempDir dir;
+  const std::string set = set_file(dir, "a", "a");
+  const auto stub = v1::GoldenService::NewStub(connect(verifier));
+  struct Slow {
+    grpc::ClientContext context;
+    v1::PushResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer;
+  };
+  std::vector<std::unique_ptr<Slow>> pushes;
+  for (int i = 0; i < 4; ++i) {
+    Slow& push = *pushes.emplace_back(std::make_unique<Slow>());
+    push.context.AddMetadata("authorization", "Bearer " + verifier.token());
+    push.context.set_deadline(std::chrono::system_clock::now() + kPatience);
+    push.writer = stub->Push(&push.context, &push.response);
+  }
+  CHECK(eventually([&] {
+    return verifier.assay({"golden", "push", set}).err.find("other pushes are under way") !=
+           std::string::npos;
+  }));
+  pushes[0]->writer->WritesDone();
+  CHECK(pushes[0]->writer->Finish().error_message().starts_with("golden.malformed"));
+  CHECK(eventually([&] { return verifier.assay({"golden", "push", set}).exit == 0; }));
+  for (std::size_t i = 1; i < 4; ++i) {
+    pushes[i]->context.TryCancel();
+    static_cast<void>(pushes[i]->writer->Finish());
+  }
 }

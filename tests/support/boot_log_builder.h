@@ -170,8 +170,4 @@ inline Result<AttestedBootLog> check(const LogBuilder& log) {
   return check(log.bytes(), quote_of(log.pcrs()));
 }
 
-inline std::optional<FaultId> fault_of(const Result<AttestedBootLog>& result) {
-  return result ? std::nullopt : std::optional(result.error().id);
-}
-
 }  // namespace assay::testing

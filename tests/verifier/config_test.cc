@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fault_of.h"
 #include "tests/support/temp_dir.h"
 #include "verifier/secret_file.h"
 #include "verifier/services/operator_token.h"
@@ -75,6 +76,8 @@ TEST_CASE("load_config: what is wrong is named with its line and what would be r
       {"golden: {pushed: revoked}\n", "line 3: golden: pushed: write approved or draft"},
       {"golden: {grace: 1 day}\n", "golden: grace: write a duration such as"},
       {"golden: {signers: [{names: ['shop/*'], keys: [k]}]}\n", "or *"},
+      {"golden: {signers: []}\n", "name who signs, or leave the key out"},
+      {"golden: {signers: }\n", "has to be a list"},
       {"golden: {signers: [{names: [], keys: [k]}]}\n", "names and keys are required"},
       {"golden: {signers: [{names: [a], keys: []}]}\n", "names and keys are required"},
       {"golden: {signers: [{names: [a], keys: [k], threshold: 0}]}\n", "from 1 to 16"},
@@ -107,20 +110,20 @@ TEST_CASE(
   const auto got = load_config(dir.write("x.yaml", "interval: 30s\n"));
   REQUIRE_FALSE(got.has_value());
   CHECK(got.error().detail.ends_with("tls.certificate is required"));
-  CHECK(load_config(dir / "none.yaml").error().id == FaultId::kFileUnreadable);
-  CHECK(load_config(dir.write("empty.yaml", "")).error().id == FaultId::kConfigInvalid);
+  CHECK(fault_of(load_config(dir / "none.yaml")) == FaultId::kFileUnreadable);
+  CHECK(fault_of(load_config(dir.write("empty.yaml", ""))) == FaultId::kConfigInvalid);
 }
 
 TEST_CASE("read_secret_file: a secret that others may read is refused") {
   const TempDir dir;
   const auto path = dir.write("secret", "s3cret\n");
   std::filesystem::permissions(path, std::filesystem::perms(0640));
-  CHECK(read_secret_file(path).error().id == FaultId::kFileUnreadable);
+  CHECK(fault_of(read_secret_file(path)) == FaultId::kFileUnreadable);
   CHECK(read_public_file(path).value() == "s3cret");
   std::filesystem::permissions(path, std::filesystem::perms(0600));
   CHECK(read_secret_file(path).value() == "s3cret");
-  CHECK(read_secret_file(dir / "none").error().id == FaultId::kFileUnreadable);
-  CHECK(read_secret_file(dir.path()).error().id == FaultId::kFileUnreadable);
+  CHECK(fault_of(read_secret_file(dir / "none")) == FaultId::kFileUnreadable);
+  CHECK(fault_of(read_secret_file(dir.path())) == FaultId::kFileUnreadable);
 }
 
 TEST_CASE("OperatorToken: accepts its own token as a bearer, and nothing else") {
@@ -134,7 +137,7 @@ TEST_CASE("OperatorToken: accepts its own token as a bearer, and nothing else") 
   const TempDir dir;
   const auto path = dir.write("token", "short\n");
   std::filesystem::permissions(path, std::filesystem::perms(0600));
-  CHECK(OperatorToken::load(path).error().id == FaultId::kConfigInvalid);
+  CHECK(fault_of(OperatorToken::load(path)) == FaultId::kConfigInvalid);
   std::ofstream(path) << token << "\n";
   CHECK(OperatorToken::load(path)->accepts("Bearer " + token));
 }

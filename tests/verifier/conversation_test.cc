@@ -5,7 +5,10 @@
 #include <functional>
 #include <string>
 
+#include "tests/support/fault_of.h"
+
 using namespace assay;
+using assay::testing::fault_of;
 
 namespace {
 
@@ -47,16 +50,15 @@ TEST_CASE("Conversation: a boot log that is asked for comes before the log, or i
     out.begin(kId, {.max_log_bytes = 100, .max_boot_log_bytes = 10});
     REQUIRE(out.on_quote(kId, {}).has_value());
     CHECK(out.on_boot_log_chunk(kId, Bytes{1, 2}).has_value());
-    CHECK(out.on_boot_log_chunk(kId, Bytes(9)).error().id == FaultId::kEvidenceTooLarge);
+    CHECK(fault_of(out.on_boot_log_chunk(kId, Bytes(9))) == FaultId::kEvidenceTooLarge);
     CHECK(out.on_log_chunk(kId, Bytes{3}).has_value());
-    CHECK(out.on_boot_log_chunk(kId, Bytes{4}).error().id == FaultId::kEvidenceMalformed);
+    CHECK(fault_of(out.on_boot_log_chunk(kId, Bytes{4})) == FaultId::kEvidenceMalformed);
     return out;
   };
-  CHECK(with_both_logs().on_end(kId, {.log_bytes = 1}).error().id == FaultId::kEvidenceMalformed);
-  CHECK(with_both_logs()
-            .on_end(kId, {.log_bytes = 1, .boot_log_bytes = 2, .command_line = Bytes(4097)})
-            .error()
-            .id == FaultId::kEvidenceTooLarge);
+  CHECK(fault_of(with_both_logs().on_end(kId, {.log_bytes = 1})) == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(with_both_logs().on_end(
+            kId, {.log_bytes = 1, .boot_log_bytes = 2, .command_line = Bytes(4097)})) ==
+        FaultId::kEvidenceTooLarge);
   Conversation talk = with_both_logs();
   const auto answer =
       talk.on_end(kId, {.log_bytes = 1, .boot_log_bytes = 2, .command_line = {'q'}});
@@ -73,9 +75,9 @@ TEST_CASE("Conversation: an answer holds no log that was not asked for") {
   Conversation talk;
   talk.begin(kId, {.quote_only = true});
   REQUIRE(talk.on_quote(kId, {}).has_value());
-  CHECK(talk.on_log_chunk(kId, Bytes{1}).error().id == FaultId::kEvidenceMalformed);
-  CHECK(talk.on_boot_log_chunk(kId, Bytes{1}).error().id == FaultId::kEvidenceMalformed);
-  CHECK(talk.on_end(kId, {.command_line = {'q'}}).error().id == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(talk.on_log_chunk(kId, Bytes{1})) == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(talk.on_boot_log_chunk(kId, Bytes{1})) == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(talk.on_end(kId, {.command_line = {'q'}})) == FaultId::kEvidenceMalformed);
   CHECK(talk.on_end(kId, {}).has_value());
 }
 

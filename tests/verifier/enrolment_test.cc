@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fault_of.h"
 #include "tests/support/software_ek.h"
 #include "tests/support/vendor.h"
 #include "tests/verifier/sessions_case.h"
@@ -142,16 +143,14 @@ TEST_CASE("Enrolment: an attestation key of another TPM, or of no TPM, is refuse
   auto swapped = site.enrolment.examine(other.tpm().ak(), tpm.identity("n1", token));
   REQUIRE(swapped.has_value());
   const Bytes opened = tpm.open(swapped->credential.credential());
-  CHECK(site.enrolment.admit(*std::move(swapped), opened).error().id ==
+  CHECK(fault_of(site.enrolment.admit(*std::move(swapped), opened)) ==
         FaultId::kEnrolCredentialMismatch);
 
   const auto pem = parse_ak_public(tpm.tpm().ak_pem());
-  CHECK(site.enrolment.examine(*pem, tpm.identity("n1", token)).error().id ==
-        FaultId::kAkMalformed);
+  CHECK(fault_of(site.enrolment.examine(*pem, tpm.identity("n1", token))) == FaultId::kAkMalformed);
   const auto locks = parse_ak_public(
       tpm.tpm().ak_public([](TPMT_PUBLIC& area) { area.objectAttributes &= ~TPMA_OBJECT_NODA; }));
-  CHECK(site.enrolment.examine(*locks, tpm.identity("n1", token)).error().id ==
-        FaultId::kAkLockout);
+  CHECK(fault_of(site.enrolment.examine(*locks, tpm.identity("n1", token))) == FaultId::kAkLockout);
   CHECK(site.store.nodes()->empty());
 }
 
@@ -162,7 +161,7 @@ TEST_CASE("Enrolment: a credential is opened in time, or not at all") {
   REQUIRE(candidate.has_value());
   const Bytes secret = tpm.open(candidate->credential.credential());
   site.clock.advance(2min + 1ms);
-  CHECK(site.enrolment.admit(*std::move(candidate), secret).error().id ==
+  CHECK(fault_of(site.enrolment.admit(*std::move(candidate), secret)) ==
         FaultId::kEnrolCredentialExpired);
 }
 
@@ -178,7 +177,7 @@ TEST_CASE("Enrolment: a name and a TPM are bound to each other once") {
   auto rekeyed = site.enrolment.examine(other_key, first.identity("n1", token));
   REQUIRE(rekeyed.has_value());
   const auto secret = first.ek.activate(rekeyed->credential.credential(), other_key.name());
-  CHECK(site.enrolment.admit(*std::move(rekeyed), *secret).error().id == FaultId::kEnrolKeyChanged);
+  CHECK(fault_of(site.enrolment.admit(*std::move(rekeyed), *secret)) == FaultId::kEnrolKeyChanged);
   CHECK(site.store.nodes()->size() == 1);
   CHECK(site.store.join_tokens()->at(0).uses_left == 99);
 }
@@ -197,7 +196,7 @@ TEST_CASE(
   CHECK(site.enrolled_as(Tpm(), "n3", late) == "enrol.token_expired");
   REQUIRE(site.store.revoke_join_token("t4").has_value());
   CHECK(site.enrolled_as(Tpm(), "n3", late) == "enrol.token_unknown");
-  CHECK(site.store.revoke_join_token("t4").error().id == FaultId::kNotFound);
+  CHECK(fault_of(site.store.revoke_join_token("t4")) == FaultId::kNotFound);
 }
 
 TEST_CASE("Enrolment: a listed key is let in, as the node that it is listed as") {
@@ -228,12 +227,12 @@ TEST_CASE("Enrolment: who no rule admits waits for an operator") {
   CHECK(site.enrolled_as(second, "n1") == "enrol.pending");
   REQUIRE(site.store.enrolment_requests()->size() == 2);
   const Instant now = site.clock.now();
-  CHECK(site.ledger.approve("n1", std::nullopt, now).error().id == FaultId::kRequestInvalid);
-  CHECK(site.ledger.approve("n9", std::nullopt, now).error().id == FaultId::kNotFound);
+  CHECK(fault_of(site.ledger.approve("n1", std::nullopt, now)) == FaultId::kRequestInvalid);
+  CHECK(fault_of(site.ledger.approve("n9", std::nullopt, now)) == FaultId::kNotFound);
   REQUIRE(site.ledger.approve("n1", first.ek.ek().id(), now).has_value());
   CHECK(site.ledger.node("n1")->admitted_by == "approval");
   CHECK(site.ledger.find(first.tpm().ak().fingerprint(), now).has_value());
-  CHECK(site.ledger.approve("n1", std::nullopt, now).error().id == FaultId::kEnrolNameTaken);
+  CHECK(fault_of(site.ledger.approve("n1", std::nullopt, now)) == FaultId::kEnrolNameTaken);
   CHECK(site.store.reject("n1", std::nullopt) == 1);
   CHECK(site.store.enrolment_requests()->empty());
 }
@@ -246,7 +245,7 @@ TEST_CASE(
   REQUIRE(site.enrolled_as(first, "n1", token) == "");
   const Instant now = site.clock.now();
   REQUIRE(site.ledger.allow_re_enrolment("n1", now + 1h).has_value());
-  CHECK(site.ledger.find(first.tpm().ak().fingerprint(), now).error().id == FaultId::kAkUnknown);
+  CHECK(fault_of(site.ledger.find(first.tpm().ak().fingerprint(), now)) == FaultId::kAkUnknown);
   CHECK(site.enrolled_as(first, "n1") == "");  // the same TPM needs no rule
   CHECK(site.ledger.node("n1")->boot == 1);
   const Tpm next;
@@ -256,7 +255,7 @@ TEST_CASE(
   CHECK(site.enrolled_as(next, "n1", token) == "");
   CHECK(site.ledger.node("n1")->ek_id == next.ek.ek().id());
   CHECK(site.ledger.find(next.tpm().ak().fingerprint(), now).has_value());
-  CHECK(site.ledger.find(first.tpm().ak().fingerprint(), now).error().id == FaultId::kAkUnknown);
+  CHECK(fault_of(site.ledger.find(first.tpm().ak().fingerprint(), now)) == FaultId::kAkUnknown);
   REQUIRE(site.ledger.allow_re_enrolment("n1", now + 1h).has_value());
   site.clock.advance(1h + 1ms);
   CHECK(site.enrolled_as(first, "n1", token) == "enrol.name_taken");

@@ -71,6 +71,22 @@ TEST_CASE("GoldenIndex: knows when a superseded set stops counting") {
   CHECK(c.index.next_change() == first + std::chrono::seconds(6));
 }
 
+TEST_CASE("GoldenIndex: what counts no more is dropped in time") {
+  Case c;
+  std::uint64_t held = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::set<int> contents;
+    for (int file = 0; file < 10; ++file) contents.insert(1000 * i + file);
+    c.push("a", contents);
+    c.clock.advance(std::chrono::seconds(5));
+    const auto now = c.index.refresh(c.store, c.clock.now());
+    REQUIRE(now.has_value());
+    CHECK(now->hashes == 10);
+    held = std::max(held, now->held);
+  }
+  CHECK(held <= 20);  // a table is merged with the next one of its size
+}
+
 TEST_CASE("GoldenIndex: however sets change, it holds what one made anew holds") {
   // Tables are merged, groups dropped and taken up again many times on the way.
   Case c;

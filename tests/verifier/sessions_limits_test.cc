@@ -3,6 +3,7 @@
 
 #include <latch>
 
+#include "tests/support/fault_of.h"
 #include "tests/verifier/sessions_case.h"
 #include "verifier/sessions/sessions.h"
 
@@ -70,7 +71,7 @@ TEST_CASE("Sessions: streams are bounded, and what they hold is bounded") {
   RecordingLink extra[3];
   CHECK(world.sessions.open(extra[0]).has_value());
   CHECK(world.sessions.open(extra[1]).has_value());
-  CHECK(world.sessions.open(extra[2]).error().id == FaultId::kUnavailable);
+  CHECK(fault_of(world.sessions.open(extra[2])) == FaultId::kUnavailable);
 }
 
 TEST_CASE("Sessions: an answer that is being judged counts as held, though its stream has gone") {

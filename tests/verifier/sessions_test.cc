@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/support/fault_of.h"
 #include "tests/verifier/sessions_case.h"
 
 using namespace assay;
@@ -257,13 +258,13 @@ TEST_CASE("Sessions: attest_now challenges at once, and answers when the node is
   world.clock.advance(5s);
   world.sessions.tick();
   REQUIRE(late.wait_for(0s) == std::future_status::ready);
-  CHECK(late.get().error().id == FaultId::kUnavailable);
+  CHECK(fault_of(late.get()) == FaultId::kUnavailable);
 
   auto ended = answered("n1", world.clock.now() + 5s);
   world.sessions.end_waiting();
   REQUIRE(ended.wait_for(0s) == std::future_status::ready);
-  CHECK(ended.get().error().id == FaultId::kUnavailable);
-  CHECK(answered("nobody", world.clock.now()).get().error().id == FaultId::kNotFound);
+  CHECK(fault_of(ended.get()) == FaultId::kUnavailable);
+  CHECK(fault_of(answered("nobody", world.clock.now()).get()) == FaultId::kNotFound);
 }
 
 TEST_CASE("Sessions: two answers on one basis count once") {

@@ -123,10 +123,10 @@ struct Sets {
 
   // Makes what the store says what appraisals use.
   Status refresh() {
-    ASSAY_TRY(const GoldenIndex::Contents contents,
-              world.index.refresh(world.store, world.clock.now()));
-    world.sink.golden_changed(contents);
-    world.changed();
+    const auto contents = world.index.refresh(world.store, world.clock.now());
+    world.changed();  // also after a failure: it is tried again
+    if (!contents) return tl::unexpected<Fault>(contents.error());
+    world.sink.golden_changed(*contents);
     return {};
   }
 

@@ -41,7 +41,7 @@ struct GoldenWorld {
   const OperatorToken& token;
   const Pushers& pushers;
   const PushRules& rules;
-  std::function<void()> changed;  // after every change of the index
+  std::function<void()> changed;  // after every change of a set
 };
 
 // A service for a grpc::ServerBuilder; proto/assay/v1/golden.proto. Borrows what is in `world`.

@@ -5,12 +5,14 @@
 
 #include "core/tpm_quote.h"
 #include "tests/agent/busy_tpm.h"
+#include "tests/support/fault_of.h"
 #include "tests/support/swtpm.h"
 
 namespace assay::agent {
 namespace {
 
 using testing::BusyTpm;
+using testing::fault_of;
 using testing::Interference;
 using testing::Swtpm;
 
@@ -287,8 +289,8 @@ TEST_CASE("Tpm::activate: a credential for this TPM's two keys is opened, for ea
     Bytes other = ak_of(*tpm).name();
     other.back() ^= 1;
     const auto misnamed = make_credential(*ek, other, secret);
-    CHECK(tpm->activate(*misnamed).error().id == FaultId::kTpmFailed);
-    CHECK(tpm->activate({.id_object = {1}, .encrypted_secret = {}}).error().id ==
+    CHECK(fault_of(tpm->activate(*misnamed)) == FaultId::kTpmFailed);
+    CHECK(fault_of(tpm->activate({.id_object = {1}, .encrypted_secret = {}})) ==
           FaultId::kRequestInvalid);
     CHECK(swtpm.transient_objects() == 0);
   }

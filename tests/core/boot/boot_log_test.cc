@@ -8,6 +8,7 @@
 
 #include "tests/support/boot_log_builder.h"
 #include "tests/support/evidence_case.h"
+#include "tests/support/fault_of.h"
 
 using namespace assay;
 using namespace assay::testing;

@@ -9,6 +9,7 @@
 
 #include "core/boot/boot_log.h"
 #include "tests/support/boot_log_builder.h"
+#include "tests/support/fault_of.h"
 
 using namespace assay;
 using namespace assay::testing;

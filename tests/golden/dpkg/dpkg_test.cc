@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "tests/support/dpkg_root.h"
+#include "tests/support/fault_of.h"
 #include "tests/support/ima_builder.h"
 
 using namespace assay;
@@ -272,7 +273,7 @@ TEST_CASE("build_from_dpkg: what is no package database is refused, by name and 
     CAPTURE(got.error().detail);
     CHECK(got.error().detail.find(row.says) != std::string::npos);
   }
-  CHECK(build_from_dpkg({.dir = "/nonexistent"}).error().id == FaultId::kFileUnreadable);
+  CHECK(fault_of(build_from_dpkg({.dir = "/nonexistent"})) == FaultId::kFileUnreadable);
 }
 
 TEST_CASE("build_from_dpkg: one of this machine's own packages is what dpkg says it is") {

@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/fault_of.h"
+
 namespace assay {
 namespace {
+
+using testing::fault_of;
 
 using Kind = LayerEntry::Kind;
 using Layer = std::vector<LayerEntry>;
@@ -199,7 +203,7 @@ TEST_CASE("layer_path: a path that leads out of the image is refused") {
     REQUIRE_FALSE(got);
     CHECK(got.error().id == FaultId::kImagePathEscape);
   }
-  CHECK(layer_path(std::string(kMaxSetPathBytes + 1, 'a')).error().id == FaultId::kImageMalformed);
+  CHECK(fault_of(layer_path(std::string(kMaxSetPathBytes + 1, 'a'))) == FaultId::kImageMalformed);
 }
 
 TEST_CASE("take_whiteout: names that mean a removal") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fault_of.h"
 #include "tests/support/temp_dir.h"
 #include "verifier/access/push_token.h"
 
@@ -46,10 +47,10 @@ TEST_CASE("Pushers: a push token speaks for its scopes, for its time, and is mar
   REQUIRE(got.has_value());
   CHECK(got->name == "token:ci");
   CHECK(got->may_push("shop/web"));
-  CHECK(got->may_push("host/debian").error().id == FaultId::kGoldenNameRefused);
+  CHECK(fault_of(got->may_push("host/debian")) == FaultId::kGoldenNameRefused);
   CHECK((*c.store.push_tokens())[0].last_used_at == c.clock.now());
   c.clock.advance(std::chrono::hours(1));
-  CHECK(c.pushers.authenticate("Bearer " + secret).error().id == FaultId::kPushTokenExpired);
+  CHECK(fault_of(c.pushers.authenticate("Bearer " + secret)) == FaultId::kPushTokenExpired);
 }
 
 TEST_CASE("Pushers: whatever else is refused") {
@@ -59,11 +60,11 @@ TEST_CASE("Pushers: whatever else is refused") {
        {std::string(), std::string("Bearer "), secret, "bearer " + secret, "Basic " + secret,
         std::string("Bearer operators-secret"), "Bearer x" + secret}) {
     CAPTURE(header);
-    CHECK(c.pushers.authenticate(header).error().id == FaultId::kUnauthenticated);
+    CHECK(fault_of(c.pushers.authenticate(header)) == FaultId::kUnauthenticated);
   }
-  CHECK(c.pushers.authenticate("Bearer " + secret + "x").error().id == FaultId::kPushTokenUnknown);
-  CHECK(c.pushers.authenticate("Bearer " + make_push_token()).error().id ==
+  CHECK(fault_of(c.pushers.authenticate("Bearer " + secret + "x")) == FaultId::kPushTokenUnknown);
+  CHECK(fault_of(c.pushers.authenticate("Bearer " + make_push_token())) ==
         FaultId::kPushTokenUnknown);
   REQUIRE(c.store.revoke_push_token("ci", {.by = "operator", .at = c.clock.now()}));
-  CHECK(c.pushers.authenticate("Bearer " + secret).error().id == FaultId::kPushTokenUnknown);
+  CHECK(fault_of(c.pushers.authenticate("Bearer " + secret)) == FaultId::kPushTokenUnknown);
 }

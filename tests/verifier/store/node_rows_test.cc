@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fault_of.h"
 #include "tests/verifier/store/store_case.h"
 
 namespace assay {
 namespace {
 
+using testing::fault_of;
 using testing::kNow;
 using testing::later;
 using testing::same;
@@ -62,8 +64,8 @@ TEST_CASE("enrol_node: a name or key that stands with another partner is refused
 
 TEST_CASE("node: who is not enrolled is not found") {
   StoreCase c;
-  CHECK(c.store->node("n2").error().id == FaultId::kNotFound);
-  CHECK(c.store->node_by_ak(Digest::zero(HashAlg::kSha256)).error().id == FaultId::kNotFound);
+  CHECK(fault_of(c.store->node("n2")) == FaultId::kNotFound);
+  CHECK(fault_of(c.store->node_by_ak(Digest::zero(HashAlg::kSha256))) == FaultId::kNotFound);
 }
 
 TEST_CASE("nodes: come by name") {
@@ -171,9 +173,9 @@ TEST_CASE("commit: a node that is not there changes nothing") {
   StoreCase c;
   AttemptRecord attempt = c.findings({unknown_file(3)});
   attempt.node = NodeId{77};
-  CHECK(c.store->commit(attempt).error().id == FaultId::kNotFound);
-  CHECK(c.store->set_standing(NodeId{77}, {}, kNow).error().id == FaultId::kNotFound);
-  CHECK(c.store->acknowledge(NodeId{77}, {}, "", kNow).error().id == FaultId::kNotFound);
+  CHECK(fault_of(c.store->commit(attempt)) == FaultId::kNotFound);
+  CHECK(fault_of(c.store->set_standing(NodeId{77}, {}, kNow)) == FaultId::kNotFound);
+  CHECK(fault_of(c.store->acknowledge(NodeId{77}, {}, "", kNow)) == FaultId::kNotFound);
   CHECK(c.due().empty());
 }
 
@@ -195,7 +197,7 @@ TEST_CASE("nodes: a row that no version wrote is refused, whatever is wrong with
 
 TEST_CASE("Store: what a node has booted is kept whole, and a later boot takes its place") {
   StoreCase one;
-  CHECK(one.store->boot(one.node_id).error().id == FaultId::kNotFound);
+  CHECK(fault_of(one.store->boot(one.node_id)) == FaultId::kNotFound);
   AttemptRecord attempt = one.attempt(NodeState::kTrusted);
   const Digest sha1 = Digest::filled(HashAlg::kSha1, 1);
   const Digest sha256 = Digest::filled(HashAlg::kSha256, 2);

@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fault_of.h"
 #include "tests/verifier/store/store_case.h"
 
 namespace assay {
 namespace {
 
+using testing::fault_of;
 using testing::kNow;
 using testing::later;
 using testing::same;
@@ -133,8 +135,8 @@ TEST_CASE("violations: the newest first, by node, by page, and open ones only") 
 
 TEST_CASE("violations: a node or number that is not there is not found") {
   StoreCase c;
-  CHECK(c.store->violations({.node = "n2"}).error().id == FaultId::kNotFound);
-  CHECK(c.store->violation(ViolationId{1}).error().id == FaultId::kNotFound);
+  CHECK(fault_of(c.store->violations({.node = "n2"})) == FaultId::kNotFound);
+  CHECK(fault_of(c.store->violation(ViolationId{1})) == FaultId::kNotFound);
 }
 
 TEST_CASE("violations: one answer has a bound, whatever was asked for") {
