@@ -193,6 +193,9 @@ RULES = [
     CodeRule("shared_ptr", r"\b(shared_ptr|make_shared)\s*<\s*(?!const\b|grpc::|spdlog::)",
              "shared ownership is for immutable snapshots: shared_ptr<const T>",
              lambda path: room_of(path) == "tests"),
+    # What * of a temporary Result refers to is gone before the first turn. protobuf's pointers stay.
+    CodeRule("dangling_range", r"\bfor\s*\([^;]*[^:]:\s*\*(?![^)]*\bmutable_\w+\()[\w.:>-]*\w\(",
+             "a loop over what a call returns: keep the Result in a variable"),
     CodeRule("sleep", r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until|clock_nanosleep)\s*\(",
              "wait for a condition with a deadline, never for time alone"),
     TextRule("todo", r"\b(TODO|FIXME|XXX|HACK)\b", "finish it, or file an issue"),

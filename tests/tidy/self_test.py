@@ -47,6 +47,8 @@ CAUGHT = [
     ("test_cast", "tests/core/x.cc", "reinterpret_cast<const Header*>(bytes.data())\n"),
     ("shared_ptr", "verifier/x.h", "#pragma once\nstd::shared_ptr<Store> store;\n"),
     ("shared_ptr", "verifier/x.cc", "auto store = std::make_shared<Store>();\n"),
+    ("dangling_range", "tests/x.cc", "for (const Record& set : *store.history(name)) {\n"),
+    ("dangling_range", "core/x.cc", "  for (auto& [a, b] : *read(x)) a = b;\n"),
     ("sleep", "tests/agent/x_test.cc", "std::this_thread::sleep_for(10ms);\n"),
     ("sleep", "agent/x.cc", "::usleep(10);\n"),
     ("todo", "core/x.cc", "// TODO: later\n"),
@@ -80,6 +82,7 @@ PASSES = [
     ("tests/x.cc", "bind(fd, reinterpret_cast<const sockaddr*>(&address), size);\n"),
     ("verifier/x.cc", "std::shared_ptr<const Golden> s; std::shared_ptr<grpc::Channel> c;\n"),
     ("tests/x.cc", "run(\"sleep 60\");\n"),
+    ("cli/x.cc", "for (File& f : *set.mutable_files()) f.clear();\nfor (int n : *all) add(n);\n"),
     ("deploy/x.sh", "cat $out/work/x ./home/y {work}/z\n"),
 ]
 

@@ -55,8 +55,10 @@ inline GoldenSnapshot snapshot_at(Store& store, Instant now) {
 
 // "2 approved", newest first.
 inline std::vector<std::string> states(Store& store, const std::string& name) {
+  const auto history = store.golden_history(name);
+  REQUIRE(history);
   std::vector<std::string> out;
-  for (const GoldenRecord& set : *store.golden_history(name)) {
+  for (const GoldenRecord& set : *history) {
     out.push_back(std::to_string(set.generation) + " " + std::string(golden_state_name(set.state)));
   }
   return out;
