@@ -32,6 +32,7 @@ std::optional<std::size_t> recall_signer(const ImaEntry& entry, const GoldenSnap
                                          SignatureMemory* memory) {
   if (golden.signers().empty() || memory == nullptr) return std::nullopt;
   for (const ImaFieldValue& field : entry.all_fields()) {
+    if (!is_signature_field(field.field)) continue;
     const auto claim = signature_claim(entry, field);
     const auto found = claim ? recall(*claim, golden, *memory) : std::nullopt;
     if (found) return found;
@@ -44,6 +45,7 @@ std::optional<std::size_t> find_signer(const ImaEntry& entry, const GoldenSnapsh
   if (golden.signers().empty()) return std::nullopt;
   if (const auto known = recall_signer(entry, golden, memory)) return known;
   for (const ImaFieldValue& field : entry.all_fields()) {
+    if (!is_signature_field(field.field)) continue;
     const auto claim = signature_claim(entry, field);
     const auto found = claim ? verify(*claim, golden) : std::nullopt;
     if (!found) continue;

@@ -42,9 +42,14 @@ std::uint8_t kernel_number(HashAlg alg) {
 }
 
 std::optional<XattrType> signature_type(std::uint8_t byte) {
-  for (const XattrType type :
-       {XattrType::kSignature, XattrType::kEvmPortable, XattrType::kVeritySignature}) {
-    if (byte == static_cast<std::uint8_t>(type)) return type;
+  const auto type = static_cast<XattrType>(byte);
+  switch (type) {
+    case XattrType::kSignature:
+    case XattrType::kEvmPortable:
+    case XattrType::kVeritySignature:
+      return type;
+    case XattrType::kDigest:
+      break;
   }
   return std::nullopt;
 }
@@ -128,7 +133,8 @@ std::optional<std::array<std::uint8_t, 24>> inode_facts(const ImaEntry& entry) {
 
 std::optional<SignatureClaim> claim_in_evmsig(const ImaEntry& entry, ByteView field) {
   const auto signature = parse_xattr_signature(field);
-  if (!signature || signature->type != XattrType::kEvmPortable || signature->version != 2) {
+  if (!signature || signature->type != XattrType::kEvmPortable || signature->version != 2 ||
+      signature->hash == HashAlg::kSha1) {
     return std::nullopt;
   }
   const auto ima = xattr_value(entry, kImaXattr);
@@ -148,7 +154,7 @@ std::optional<SignatureClaim> claim_in_modsig(const ImaEntry& entry, ByteView fi
   const auto content = entry.find(ImaField::kDModsig);
   if (entry.template_name != kModsigTemplate || !content || field.empty()) return std::nullopt;
   const auto digest = parse_digest_field(*content);
-  if (!digest) return std::nullopt;
+  if (!digest || digest->alg() == HashAlg::kSha1) return std::nullopt;
   return SignatureClaim{.kind = SignatureKind::kAppended, .signed_digest = *digest, .proof = field};
 }
 
@@ -161,28 +167,38 @@ bool may_be_signed(const ImaEntry& entry) {
 }  // namespace
 
 std::optional<XattrSignature> parse_xattr_signature(ByteView value) {
+  if (value.size() <= kXattrHeaderBytes) return std::nullopt;
   ByteReader reader(value);
   const auto type = signature_type(reader.u8());
-  XattrSignature out{.version = reader.u8()};
+  const std::uint8_t version = reader.u8();
   const auto hash = hash_of_kernel(reader.u8());
-  out.key_id = reader.u32(ByteOrder::kBig);
-  const std::uint16_t size = reader.u16(ByteOrder::kBig);
-  out.signature = reader.take(size);
-  if (!reader.ok() || !reader.at_end() || size == 0 || !type || !hash) return std::nullopt;
-  if (out.version != 2 && out.version != 3) return std::nullopt;
-  out.type = *type;
-  out.hash = *hash;
-  return out;
+  const std::uint32_t key_id = reader.u32(ByteOrder::kBig);
+  const std::size_t size = reader.u16(ByteOrder::kBig);
+  if (!type || !hash || (version != 2 && version != 3) || size != reader.rest().size()) {
+    return std::nullopt;
+  }
+  return XattrSignature{.type = *type,
+                        .version = version,
+                        .hash = *hash,
+                        .key_id = key_id,
+                        .signature = reader.rest()};
 }
 
 std::optional<SignatureClaim> signature_claim(const ImaEntry& entry, const ImaFieldValue& field) {
-  std::optional<SignatureClaim> claim;
-  if (field.value.empty() || !may_be_signed(entry)) return claim;
-  if (field.field == ImaField::kSig) claim = claim_in_sig(entry, field.value);
-  if (field.field == ImaField::kEvmSig) claim = claim_in_evmsig(entry, field.value);
-  if (field.field == ImaField::kModsig) claim = claim_in_modsig(entry, field.value);
-  if (claim && claim->signed_digest.alg() == HashAlg::kSha1) claim.reset();
-  return claim;
+  const auto claim_in = [&]() -> decltype(&claim_in_sig) {
+    switch (field.field) {
+      case ImaField::kSig:
+        return claim_in_sig;
+      case ImaField::kEvmSig:
+        return claim_in_evmsig;
+      case ImaField::kModsig:
+        return claim_in_modsig;
+      default:
+        return nullptr;
+    }
+  }();
+  if (claim_in == nullptr || field.value.empty() || !may_be_signed(entry)) return std::nullopt;
+  return claim_in(entry, field.value);
 }
 
 bool vouches(const FileSigner& signer, const SignatureClaim& claim) {

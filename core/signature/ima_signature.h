@@ -51,6 +51,11 @@ struct SignatureClaim {
   ByteView proof;            // the field, borrowed from the entry
 };
 
+// Whether a field of this kind can claim anything.
+constexpr bool is_signature_field(ImaField field) {
+  return field == ImaField::kSig || field == ImaField::kEvmSig || field == ImaField::kModsig;
+}
+
 // What `field` of `entry` claims: nothing, unless it is `sig`, `evmsig` or `modsig`. Only entries whose file digest is known
 // claim anything; those of buffers never do. Nor do signatures
 //   * by SHA-1, for which two files with one digest can be made,
