@@ -56,6 +56,12 @@ class Slots {
     return slot.groups == kFree ? nullptr : &slot;
   }
 
+  // Asks memory for the digest's slot, which will be needed soon.
+  void prefetch(const Digest& digest) const {
+    if (slots_.empty()) return;
+    __builtin_prefetch(&slots_[home(digest.bytes().data()) & (slots_.size() - 1)]);
+  }
+
   // The digest's slot, which is free when it is new: the caller then gives it its group.
   Slot& make(const Digest& digest) {
     if ((count_ + 1) * 8 > slots_.size() * 5) grow();
@@ -127,6 +133,10 @@ class DigestTable::Impl {
   void add(Group group, const Digest& digest) {
     ASSAY_CHECK(group <= kMaxGroup);
     with(*this, digest.alg(), [&](auto& slots) { add_to(slots.make(digest).groups, group); });
+  }
+
+  void prefetch(const Digest& digest) const {
+    with(*this, digest.alg(), [&](const auto& slots) { slots.prefetch(digest); });
   }
 
   // Lists of groups get one after the other in memory.
@@ -203,6 +213,14 @@ DigestTable::Builder& DigestTable::Builder::operator=(Builder&&) noexcept = defa
 
 void DigestTable::Builder::add(Group group, const Digest& digest) {
   impl_->add(group, digest);
+}
+
+void DigestTable::Builder::add(Group group, std::span<const Digest> digests) {
+  constexpr std::size_t kAhead = 8;
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    if (i + kAhead < digests.size()) impl_->prefetch(digests[i + kAhead]);
+    impl_->add(group, digests[i]);
+  }
 }
 
 DigestTable DigestTable::Builder::build() && {

@@ -32,6 +32,8 @@ class DigestTable {
 
     // Twice in a row into a group is the same as once. `group` is at most kMaxGroup.
     void add(Group group, const Digest& digest);
+    // Many at once: faster, since memory is asked for what comes next.
+    void add(Group group, std::span<const Digest> digests);
     DigestTable build() &&;
 
    private:

@@ -48,7 +48,7 @@ Status GoldenIndex::load_groups(Store& store, const std::vector<GoldenInForce>& 
     for (const GoldenGroupId id : set.groups) {
       if (groups_.contains(id) || added.contains(id)) continue;
       ASSAY_TRY(const std::vector<Digest> digests, store.golden_group_digests(id));
-      for (const Digest& digest : digests) builder.add(next, digest);
+      builder.add(next, digests);
       added[id] = next++;
     }
   }

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/golden_files.h"
+#include "tests/bench/golden_bench.h"
 #include "tests/bench/quote_bench.h"
 #include "tests/bench/replay_bench.h"
 #include "tests/bench/signed_bench.h"
@@ -56,50 +57,86 @@ Exit print(const Result<nlohmann::ordered_json>& result) {
   return Exit::kOk;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app("Times Assay's inner loops against what OpenSSL alone needs for the same bytes.",
-               "assay-bench");
-  app.require_subcommand(1);
-  Exit exit = Exit::kOk;
-
+// What is measured, with its options.
+struct Verbs {
   ReplayOptions replay;
-  CLI::App* replay_verb = app.add_subcommand("replay", "replay and judge a measurement log");
-  replay_verb->add_option("LOG", replay.log, "binary_runtime_measurements")->required();
-  replay_verb->add_option("--golden", replay.golden,
-                          "golden set to judge by; without, one of all that the log holds");
+  testing::AkKind kind = testing::AkKind::kP256;
+  std::uint64_t signed_entries = 200'000;
+  GoldenLoad load;
+  Exit exit = Exit::kOk;
+};
+
+void add_replay(CLI::App& app, Verbs& verbs) {
+  ReplayOptions& replay = verbs.replay;
+  CLI::App* verb = app.add_subcommand("replay", "replay and judge a measurement log");
+  verb->add_option("LOG", replay.log, "binary_runtime_measurements")->required();
+  verb->add_option("--golden", replay.golden,
+                   "golden set to judge by; without, one of all that the log holds");
   const std::map<std::string, HashAlg> banks = {{"sha1", HashAlg::kSha1},
                                                 {"sha256", HashAlg::kSha256},
                                                 {"sha384", HashAlg::kSha384},
                                                 {"sha512", HashAlg::kSha512}};
-  replay_verb->add_option("--bank", replay.bank, "PCR bank: sha1, sha256, sha384 or sha512")
+  verb->add_option("--bank", replay.bank, "PCR bank: sha1, sha256, sha384 or sha512")
       ->transform(CLI::CheckedTransformer(banks));
-  replay_verb->add_option("--entries", replay.least_entries, "repeat the log to so many at least")
+  verb->add_option("--entries", replay.least_entries, "repeat the log to so many at least")
       ->capture_default_str();
-  replay_verb->add_option("--golden-size", replay.golden_size,
-                          "without --golden: add random digests up to so many");
-  replay_verb->callback([&] { exit = print(run_replay(replay)); });
+  verb->add_option("--golden-size", replay.golden_size,
+                   "without --golden: add random digests up to so many");
+  verb->callback([&verbs] { verbs.exit = print(run_replay(verbs.replay)); });
+}
 
-  testing::AkKind kind = testing::AkKind::kP256;
-  CLI::App* quote_verb = app.add_subcommand("quote", "verify a TPM quote");
+void add_quote(CLI::App& app, Verbs& verbs) {
+  CLI::App* verb = app.add_subcommand("quote", "verify a TPM quote");
   const std::map<std::string, testing::AkKind> kinds = {{"rsa2048", testing::AkKind::kRsa2048},
                                                         {"p256", testing::AkKind::kP256}};
-  quote_verb->add_option("--alg", kind, "key of the quote: rsa2048 or p256")
+  verb->add_option("--alg", verbs.kind, "key of the quote: rsa2048 or p256")
       ->required()
       ->transform(CLI::CheckedTransformer(kinds));
-  quote_verb->callback([&] { exit = print(quote_bench(kind)); });
+  verb->callback([&verbs] { verbs.exit = print(quote_bench(verbs.kind)); });
+}
 
-  std::uint64_t signed_entries = 200'000;
-  CLI::App* signed_verb =
+void add_signed(CLI::App& app, Verbs& verbs) {
+  CLI::App* verb =
       app.add_subcommand("signed", "judge a log of files that a golden key has signed");
-  signed_verb->add_option("--entries", signed_entries, "so many at least")->capture_default_str();
-  signed_verb->callback([&] { exit = print(signed_bench(signed_entries)); });
+  verb->add_option("--entries", verbs.signed_entries, "so many at least")->capture_default_str();
+  verb->callback([&verbs] { verbs.exit = print(signed_bench(verbs.signed_entries)); });
+}
 
+void add_golden(CLI::App& app, Verbs& verbs) {
+  GoldenLoad& load = verbs.load;
+  CLI::App* verb =
+      app.add_subcommand("golden", "load, push and look up the sets of a large cluster");
+  verb->add_option("--hashes", load.hashes, "in all sets")
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
+  verb->add_option("--sets", load.sets, "images that they are of")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  verb->add_option("--push-files", load.push_files, "of one more image, which is pushed")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb->add_option("--dir", load.folder, "where the database is until the end")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  verb->callback([&verbs] { verbs.exit = print(golden_bench(verbs.load)); });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Times Assay's inner loops against what this machine could do at best.",
+               "assay-bench");
+  app.require_subcommand(1);
+  Verbs verbs;
+  add_replay(app, verbs);
+  add_quote(app, verbs);
+  add_signed(app, verbs);
+  add_golden(app, verbs);
   app.footer(
       "Examples:\n"
       "  assay-bench replay /sys/kernel/security/ima/binary_runtime_measurements\n"
       "  assay-bench replay ima.log --golden host.json --bank sha384\n"
       "  assay-bench quote --alg p256\n"
       "  assay-bench signed\n"
+      "  assay-bench golden --hashes 1000000 --dir /var/tmp\n"
       "\n"
       "Prints one line of JSON: ours, the limit, and their ratio.");
   try {
@@ -107,7 +144,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::kUsage);
   }
-  return static_cast<int>(exit);
+  return static_cast<int>(verbs.exit);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ std::optional<Digest> digest_of_size(ByteView bytes) {
 
 std::optional<std::vector<Digest>> decode_digests(ByteView encoded) {
   std::vector<Digest> digests;
+  digests.reserve(encoded.size() / (1 + hash_size(HashAlg::kSha256)));
   ByteReader reader(encoded);
   while (!reader.at_end()) {
     const std::uint8_t size = reader.u8();
