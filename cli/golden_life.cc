@@ -17,6 +17,35 @@ void add_generation(CLI::App& verb, std::uint64_t& generation, const char* about
   verb.add_option("--generation", generation, about)->check(CLI::PositiveNumber);
 }
 
+void add_sets(const v1::ListGoldenResponse& got, Json& out) {
+  out["sets"] = Json::array();
+  for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
+}
+
+std::string format_runs(const v1::ListGoldenRunsResponse& got) {
+  if (got.runs().empty()) return "no node was seen to run it\n";
+  Table table({"NODE", "STATE", "FIRST SEEN", "THIS BOOT", "FILES"});
+  for (const v1::GoldenRun& run : got.runs()) {
+    table.add({run.node(), run.state(), format_time(run.first_seen_ms()),
+               run.this_boot() ? "yes" : "no", run.own() ? "its own" : "of other sets, too"});
+  }
+  const auto more = got.total() - static_cast<std::uint64_t>(got.runs_size());
+  return table.text() + (more == 0 ? "" : "and " + std::to_string(more) + " more\n");
+}
+
+void add_runs(const v1::ListGoldenRunsResponse& got, Json& out) {
+  out["nodes"] = Json::array();
+  for (const v1::GoldenRun& run : got.runs()) {
+    Json& node = out["nodes"].emplace_back();
+    node["node"] = run.node();
+    node["state"] = run.state();
+    node["first_seen"] = format_time(run.first_seen_ms());
+    node["this_boot"] = run.this_boot();
+    node["own"] = run.own();
+  }
+  out["nodes_total"] = got.total();
+}
+
 }  // namespace
 
 std::string format_sets(const v1::ListGoldenResponse& got) {
@@ -34,14 +63,14 @@ std::string format_sets(const v1::ListGoldenResponse& got) {
 
 std::string format_sets_json(const v1::ListGoldenResponse& got) {
   Json out;
-  out["sets"] = Json::array();
-  for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
+  add_sets(got, out);
   return format_json(out);
 }
 
 void GoldenLife::add_to(CLI::App& noun, Action& chosen) {
   add_approve(noun, chosen);
   add_revoke(noun, chosen);
+  add_nodes(noun, chosen);
   add_history(noun, chosen);
 }
 
@@ -71,8 +100,22 @@ void GoldenLife::add_revoke(CLI::App& noun, Action& chosen) {
       "  assay golden revoke shop/web --generation 3 --reason 'CVE-2026-1234'\n"
       "\n"
       "At once, and for good: the same set is not taken again under this name. Files that\n"
-      "other sets have as well stay golden.");
+      "other sets have as well stay golden. Lists the nodes that ever ran it.");
   verb->callback([this, &chosen] { chosen = [this] { return revoke(); }; });
+}
+
+void GoldenLife::add_nodes(CLI::App& noun, Action& chosen) {
+  CLI::App* verb = noun.add_subcommand("nodes", "list the nodes that ever ran a set");
+  verb->add_option("NAME", name_, "the set's name")->required()->check(set_name());
+  add_generation(*verb, generation_, "this one only; without it, any");
+  add_json_flag(*verb, format_);
+  add_server_options(*verb, server_);
+  add_examples(*verb,
+               "  assay golden nodes shop/web --generation 3\n"
+               "\n"
+               "From the history of proven logs, while the set counted. A node whose FILES are of\n"
+               "other sets, too, may have had all of them from there.");
+  verb->callback([this, &chosen] { chosen = [this] { return nodes(); }; });
 }
 
 void GoldenLife::add_history(CLI::App& noun, Action& chosen) {
@@ -102,10 +145,37 @@ Exit GoldenLife::revoke() const {
   request.set_reason(reason_);
   const auto got = call_once<Service>(server_, &Service::Stub::Revoke, request);
   if (!got) return complain(got.error());
+  const auto ran = runs();
+  if (!ran) return complain(ran.error());
   if (format_ == Format::kJson) {
-    print(format_sets_json(*got));
+    Json out;
+    add_sets(*got, out);
+    add_runs(*ran, out);
+    print(format_json(out));
   } else {
-    print(got->sets().empty() ? "nothing: all of them were revoked already\n" : format_sets(*got));
+    print(
+        (got->sets().empty() ? "nothing: all of them were revoked already\n" : format_sets(*got)) +
+        "\n" + format_runs(*ran));
+  }
+  return Exit::kOk;
+}
+
+Result<v1::ListGoldenRunsResponse> GoldenLife::runs() const {
+  v1::ListGoldenRunsRequest request;
+  request.set_name(name_);
+  request.set_generation(generation_);
+  return call_once<Service>(server_, &Service::Stub::ListRuns, request);
+}
+
+Exit GoldenLife::nodes() const {
+  const auto got = runs();
+  if (!got) return complain(got.error());
+  if (format_ == Format::kJson) {
+    Json out;
+    add_runs(*got, out);
+    print(format_json(out));
+  } else {
+    print(format_runs(*got));
   }
   return Exit::kOk;
 }

@@ -12,6 +12,7 @@ namespace assay {
 
 namespace v1 {
 class ListGoldenResponse;
+class ListGoldenRunsResponse;
 }  // namespace v1
 
 // Sets one a line, and as one JSON object.
@@ -26,11 +27,14 @@ class GoldenLife {
  private:
   void add_approve(CLI::App& noun, Action& chosen);
   void add_revoke(CLI::App& noun, Action& chosen);
+  void add_nodes(CLI::App& noun, Action& chosen);
   void add_history(CLI::App& noun, Action& chosen);
 
   Exit approve() const;
   Exit revoke() const;
+  Exit nodes() const;
   Exit history() const;
+  Result<v1::ListGoldenRunsResponse> runs() const;
 
   ServerOptions server_;
   Format format_ = Format::kTable;

@@ -1,6 +1,8 @@
 #include "core/appraise.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "core/buffer/measured_buffer.h"
 #include "core/text.h"
@@ -40,6 +42,39 @@ Fault about_unknown(const ImaEntry& entry) {
                                       : about(FaultId::kImaUnknownDigest, entry);
 }
 
+// What is noted of an entry: the groups that its digest is in, and whether that is one only.
+constexpr std::uint32_t note_of(AcceptedEntries::Group use) {
+  return 2 * use.group + (use.alone ? 1 : 0);
+}
+
+// Whether an entry's digest is golden; notes in which groups.
+bool find_golden(const GoldenSnapshot& golden, const ImaEntry& entry, EntryNotes& notes) {
+  std::optional<GoldenSnapshot::Group> first;
+  bool alone = true;
+  golden.contains(*entry.file_digest, [&](GoldenSnapshot::Group group) {
+    if (!first) {
+      first = group;
+      return;
+    }
+    if (std::exchange(alone, false)) notes.add(note_of({*first, false}), entry.index);
+    notes.add(note_of({group, false}), entry.index);
+  });
+  if (first && alone) notes.add(note_of({*first, true}), entry.index);
+  return first.has_value();
+}
+
+std::vector<AcceptedEntries::Group> groups_of(const EntryNotes& notes) {
+  std::vector<std::uint32_t> numbers = notes.numbers();
+  std::ranges::sort(numbers);
+  std::vector<AcceptedEntries::Group> out;
+  for (const std::uint32_t number : numbers) {
+    const GoldenSnapshot::Group group = number / 2;
+    if (out.empty() || out.back().group != group) out.push_back({.group = group});
+    out.back().alone |= number % 2 != 0;
+  }
+  return out;
+}
+
 // Which golden rule accepts an entry, counted.
 class Acceptance {
  public:
@@ -49,7 +84,7 @@ class Acceptance {
   }
 
   bool by_digest(const ImaEntry& entry) {
-    const bool golden = golden_->contains(*entry.file_digest);
+    const bool golden = find_golden(*golden_, entry, notes_);
     by_digest_ += golden ? 1 : 0;
     return golden;
   }
@@ -60,8 +95,9 @@ class Acceptance {
     return signer.has_value();
   }
 
-  // As LogAppraiser::rule_for() numbers them.
-  void add_settled(const std::vector<std::uint64_t>& by_rule) {
+  // As LogAppraiser::rule_for() numbers and notes them.
+  void add_settled(const std::vector<std::uint64_t>& by_rule, const EntryNotes& notes) {
+    for (const std::uint32_t number : notes.numbers()) notes_.add(number, kSettled);
     for (std::size_t rule = 0; rule < by_rule.size(); ++rule) {
       (rule == 0 ? by_digest_ : by_signer_[rule - 1]) += by_rule[rule];
     }
@@ -69,6 +105,7 @@ class Acceptance {
 
   void report(AcceptedEntries& out) const {
     out.digest = by_digest_;
+    out.groups = groups_of(notes_);
     for (std::size_t i = 0; i < by_signer_.size(); ++i) {
       const auto& signer = golden_->signers()[i];
       if (by_signer_[i] == 0) continue;
@@ -79,8 +116,12 @@ class Acceptance {
   }
 
  private:
+  // Where the entries are does not matter here.
+  static constexpr std::uint64_t kSettled = std::numeric_limits<std::uint64_t>::max();
+
   const GoldenSnapshot* golden_;
   SignatureMemory* memory_;
+  EntryNotes notes_;
   std::uint64_t by_digest_ = 0;
   std::vector<std::uint64_t> by_signer_;  // by position among golden_->signers()
 };
@@ -170,7 +211,7 @@ bool FaultList::has(FaultClass wanted) const {
 }
 
 // Rule 0 is the digest, rule i + 1 signer i.
-std::optional<std::size_t> LogAppraiser::rule_for(const ImaEntry& entry) const {
+std::optional<std::size_t> LogAppraiser::rule_for(const ImaEntry& entry, EntryNotes& notes) const {
   const GoldenSnapshot* golden = expected_.golden;
   if (golden == nullptr || entry.index == 0 || !entry.file_digest) return std::nullopt;
   // Other rules speak of these.
@@ -178,7 +219,7 @@ std::optional<std::size_t> LogAppraiser::rule_for(const ImaEntry& entry) const {
       is_policy_load(entry, expected_)) {
     return std::nullopt;
   }
-  if (golden->contains(*entry.file_digest)) return 0;
+  if (find_golden(*golden, entry, notes)) return 0;
   const auto signer = recall_signer(entry, *golden, expected_.signatures);
   return signer ? std::optional(*signer + 1) : std::nullopt;
 }
@@ -218,7 +259,7 @@ LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {
     }
   }
   miss_policy(log, expected, out);
-  accepted.add_settled(log.settled());
+  accepted.add_settled(log.settled(), log.notes());
   accepted.report(out.accepted);
   return out;
 }

@@ -48,6 +48,13 @@ struct AcceptedEntries {
   std::uint64_t ima_policy = 0;
   std::uint64_t digest = 0;     // golden by what the file is
   std::vector<Signer> signers;  // golden by who signed the file: those who did, as in the snapshot
+  // A group of the snapshot that holds one of the golden digests.
+  struct Group {
+    GoldenSnapshot::Group group = 0;
+    bool alone = false;  // one of them is in no other group
+    friend bool operator==(const Group&, const Group&) = default;
+  };
+  std::vector<Group> groups;  // ascending, none twice
 };
 
 struct LogAppraisal {
@@ -97,14 +104,15 @@ struct LogExpectation {
 // does not say why a file was read.
 //
 // As filter of the replay, an appraiser settles entries other than the boot's first that are golden by their
-// digest, or by a signature that is remembered: they are not looked at again.
+// digest, or by a signature that is remembered: they are not looked at again. It notes the groups of golden
+// files that the digest is in.
 class LogAppraiser final : public EntryFilter {
  public:
   // All are borrowed.
   LogAppraiser(const QuotedPcrs& quoted, const LogExpectation& expected)
       : quoted_(quoted), expected_(expected) {}
 
-  std::optional<std::size_t> rule_for(const ImaEntry& entry) const override;
+  std::optional<std::size_t> rule_for(const ImaEntry& entry, EntryNotes& notes) const override;
 
   // `log` was replayed without a filter, or with this one. Total, and pure but for `signatures`.
   LogAppraisal appraise(const AttestedImaLog& log) const;

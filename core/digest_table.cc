@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <tuple>
 #include <utility>
@@ -56,6 +57,10 @@ class Slots {
     return slot.groups == kFree ? nullptr : &slot;
   }
 
+  void reserve(std::size_t digests) {
+    if (digests > 0) grow(std::bit_ceil(digests * 8 / 5 + 1));
+  }
+
   // Asks memory for the digest's slot, which will be needed soon.
   void prefetch(const Digest& digest) const {
     if (slots_.empty()) return;
@@ -64,7 +69,9 @@ class Slots {
 
   // The digest's slot, which is free when it is new: the caller then gives it its group.
   Slot& make(const Digest& digest) {
-    if ((count_ + 1) * 8 > slots_.size() * 5) grow();
+    if ((count_ + 1) * 8 > slots_.size() * 5) {
+      grow(std::max<std::size_t>(16, slots_.size() * 2));
+    }
     Slot& slot = slots_[position(digest.bytes().data())];
     if (slot.groups == kFree) {
       std::memcpy(slot.digest.data(), digest.bytes().data(), Size);
@@ -95,8 +102,10 @@ class Slots {
     return at;
   }
 
-  void grow() {
-    std::vector<Slot> old(slots_.empty() ? 16 : slots_.size() * 2);
+  // To a power of two.
+  void grow(std::size_t size) {
+    if (size <= slots_.size()) return;
+    std::vector<Slot> old(size);
     old.swap(slots_);
     for (const Slot& slot : old) {
       if (slot.groups != kFree) slots_[position(slot.digest.data())] = slot;
@@ -134,6 +143,8 @@ class DigestTable::Impl {
     ASSAY_CHECK(group <= kMaxGroup);
     with(*this, digest.alg(), [&](auto& slots) { add_to(slots.make(digest).groups, group); });
   }
+
+  void reserve(std::size_t digests) { std::get<Slots<32>>(slots_).reserve(digests); }
 
   void prefetch(const Digest& digest) const {
     with(*this, digest.alg(), [&](const auto& slots) { slots.prefetch(digest); });
@@ -213,6 +224,10 @@ DigestTable::Builder& DigestTable::Builder::operator=(Builder&&) noexcept = defa
 
 void DigestTable::Builder::add(Group group, const Digest& digest) {
   impl_->add(group, digest);
+}
+
+void DigestTable::Builder::reserve(std::size_t digests) {
+  impl_->reserve(digests);
 }
 
 void DigestTable::Builder::add(Group group, std::span<const Digest> digests) {

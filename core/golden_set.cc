@@ -47,15 +47,13 @@ GoldenSnapshot::GoldenSnapshot(std::vector<DigestTable> tables, std::vector<Set>
   }
 }
 
-bool GoldenSnapshot::in_force(std::span<const Group> groups) const {
-  return std::ranges::any_of(groups, [&](Group group) {
-    return group + std::size_t{1} < first_set_.size() && first_set_[group] < first_set_[group + 1];
-  });
+bool GoldenSnapshot::is_in(const DigestTable& table, const Digest& digest) const {
+  return std::ranges::any_of(table.find(digest), [&](Group group) { return in_force(group); });
 }
 
 bool GoldenSnapshot::contains(const Digest& digest) const {
-  return std::ranges::any_of(
-      tables_, [&](const DigestTable& table) { return in_force(table.find(digest)); });
+  return std::ranges::any_of(tables_,
+                             [&](const DigestTable& table) { return is_in(table, digest); });
 }
 
 std::vector<GoldenSnapshot::SetIndex> GoldenSnapshot::sets_of(const Digest& digest) const {
@@ -76,10 +74,11 @@ std::size_t GoldenSnapshot::digest_count() const {
   std::size_t count = 0;
   for (std::size_t i = 0; i < tables_.size(); ++i) {
     tables_[i].for_each([&](const Digest& digest, std::span<const Group> groups) {
-      const auto counted = [&](const DigestTable& table) { return in_force(table.find(digest)); };
+      const auto counted = [&](const DigestTable& table) { return is_in(table, digest); };
       const bool is_new =
           std::none_of(tables_.begin(), tables_.begin() + static_cast<std::ptrdiff_t>(i), counted);
-      count += in_force(groups) && is_new ? 1 : 0;
+      const bool counts = std::ranges::any_of(groups, [&](Group group) { return in_force(group); });
+      count += counts && is_new ? 1 : 0;
     });
   }
   return count;

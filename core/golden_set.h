@@ -53,6 +53,20 @@ class GoldenSnapshot {
 
   bool contains(const Digest& digest) const;
 
+  // The same, and calls `visit` with each of its groups that is in a set.
+  template <typename Visit>
+  bool contains(const Digest& digest, const Visit& visit) const {
+    bool found = false;
+    for (const DigestTable& table : tables_) {
+      for (const Group group : table.find(digest)) {
+        if (!in_force(group)) continue;
+        visit(group);
+        found = true;
+      }
+    }
+    return found;
+  }
+
   // The sets that hold `digest`, ascending. For people: it allocates.
   std::vector<SetIndex> sets_of(const Digest& digest) const;
 
@@ -66,7 +80,10 @@ class GoldenSnapshot {
   std::size_t digest_count() const;
 
  private:
-  bool in_force(std::span<const Group> groups) const;
+  bool in_force(Group group) const {
+    return group + std::size_t{1} < first_set_.size() && first_set_[group] < first_set_[group + 1];
+  }
+  bool is_in(const DigestTable& table, const Digest& digest) const;
 
   std::vector<DigestTable> tables_;
   std::vector<std::string> names_;

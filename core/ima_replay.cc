@@ -247,6 +247,7 @@ struct Found {
   LogCounts counts;
   OpenEntries open;
   std::vector<std::uint64_t> settled;  // by rule
+  EntryNotes notes;
 };
 
 // Asks a filter about one entry after the other.
@@ -256,7 +257,7 @@ class Sorter {
 
   // An entry whose record begins at `offset`.
   void add(const ImaEntry& entry, std::size_t offset) {
-    const auto rule = filter_ == nullptr ? std::nullopt : filter_->rule_for(entry);
+    const auto rule = filter_ == nullptr ? std::nullopt : filter_->rule_for(entry, notes_);
     if (!rule) return open_.add({.offset = offset, .index = entry.index});
     if (*rule >= settled_.size()) settled_.resize(*rule + 1);
     ++settled_[*rule];
@@ -268,13 +269,16 @@ class Sorter {
   // What there is before entry `end`, where mark() was called last.
   void finish(std::uint64_t end, Found& out) && {
     open_.keep_before(end);
+    notes_.keep_before(end);
     out.open = std::move(open_);
+    out.notes = std::move(notes_);
     if (!out.open.is_all()) out.settled = std::move(at_match_);
   }
 
  private:
   const EntryFilter* filter_;
   OpenEntries open_;
+  EntryNotes notes_;
   std::vector<std::uint64_t> settled_;
   std::vector<std::uint64_t> at_match_;
 };
@@ -379,6 +383,26 @@ void OpenEntries::keep_before(std::uint64_t index) {
   if (places_.size() < kMax) all_ = false;  // what did not fit was behind these
 }
 
+void EntryNotes::add(std::uint32_t number, std::uint64_t index) {
+  if (number >= is_noted_.size()) is_noted_.resize(number + std::size_t{1});
+  if (is_noted_[number]) return;
+  is_noted_[number] = true;
+  first_.push_back({number, index});
+}
+
+void EntryNotes::keep_before(std::uint64_t index) {
+  for (; !first_.empty() && first_.back().index >= index; first_.pop_back()) {
+    is_noted_[first_.back().number] = false;
+  }
+}
+
+std::vector<std::uint32_t> EntryNotes::numbers() const {
+  std::vector<std::uint32_t> out;
+  out.reserve(first_.size());
+  for (const First& first : first_) out.push_back(first.number);
+  return out;
+}
+
 void OpenEntryReader::read(ImaEntry& entry) {
   if (open_.is_all()) {
     ASSAY_CHECK(all_.read(entry).has_value());
@@ -407,6 +431,7 @@ class ReplayedPart {
     out.filter_ = question.filter;
     out.open_ = std::move(found.open);
     out.settled_ = std::move(found.settled);
+    out.notes_ = std::move(found.notes);
     out.next_ = std::move(found.match.at);
     const bool from_checkpoint = question.rules.start == LogStart::kAtCheckpoint;
     out.next_.bytes = end + (from_checkpoint ? from.bytes : begin);

@@ -55,14 +55,33 @@ struct LogCounts {
   std::map<std::string, std::uint64_t, std::less<>> templates = {};
 };
 
+// Small numbers that a filter notes of entries, each once. Memory follows the largest.
+class EntryNotes {
+ public:
+  // `index` is of the entry, and none less than one before.
+  void add(std::uint32_t number, std::uint64_t index);
+  void keep_before(
+      std::uint64_t index);  // forgets what was first noted of this entry or a later one
+  std::vector<std::uint32_t> numbers() const;  // in the order in which they were noted
+
+ private:
+  struct First {
+    std::uint32_t number;
+    std::uint64_t index;
+  };
+  std::vector<bool> is_noted_;
+  std::vector<First> first_;
+};
+
 // Which entries are accepted by what they are alone, wherever they stand. Asked in the replay, while an
 // entry is at hand, so that appraisal looks at the others only. Called for entries that are not proven yet,
 // and may prove to be nothing: it has to be cheap, and decides nothing by itself.
 class EntryFilter {
  public:
   virtual ~EntryFilter() = default;
-  // The number of the rule that accepts `entry`, counted from 0 without gaps; nothing: it is open.
-  virtual std::optional<std::size_t> rule_for(const ImaEntry& entry) const = 0;
+  // The number of the rule that accepts `entry`, counted from 0 without gaps; nothing: it is open, and
+  // nothing is noted of it.
+  virtual std::optional<std::size_t> rule_for(const ImaEntry& entry, EntryNotes& notes) const = 0;
 };
 
 // Where the entries of a log are that a filter has not settled: the first kMax of them by place, and all
@@ -121,6 +140,8 @@ class AttestedImaLog {
   }
   // By number of the rule; those that no entry needed may be missing.
   const std::vector<std::uint64_t>& settled() const { return settled_; }
+  // What the filter noted of the proven entries that it settled.
+  const EntryNotes& notes() const { return notes_; }
   const EntryFilter* filter() const { return filter_; }
 
   // Where the next replay goes on.
@@ -146,6 +167,7 @@ class AttestedImaLog {
   const EntryFilter* filter_ = nullptr;
   OpenEntries open_;
   std::vector<std::uint64_t> settled_;
+  EntryNotes notes_;
 };
 
 // Extends PCRs with the entries of `log`, from `from` on, and keeps the prefix that ends on the

@@ -39,23 +39,47 @@ void GoldenIndex::replace(GoldenSnapshot snapshot) {
       [&](auto& current) { current.swap(next); });  // the old one is freed outside the lock
 }
 
+GoldenUse GoldenIndex::use_of(const AcceptedEntries& accepted, const GoldenSnapshot& golden) const {
+  GoldenUse out;
+  group_ids_.with([&](const auto& ids) {
+    for (const auto& [group, alone] : accepted.groups) {
+      if (group < ids.size()) out.groups.push_back({ids[group], alone});
+    }
+  });
+  for (const GoldenSnapshot::Signer& signer : golden.signers()) {
+    if (std::ranges::count(accepted.signers, signer.key.fingerprint(),
+                           &AcceptedEntries::Signer::key) > 0) {
+      out.signers.push_back(signer.key.encoded());
+    }
+  }
+  return out;
+}
+
 // What no table has yet goes into one of its own.
 Status GoldenIndex::load_groups(Store& store, const std::vector<GoldenInForce>& sets) {
-  DigestTable::Builder builder(seed_);
+  std::vector<GoldenGroupId> ids = group_ids_.with([](const auto& known) { return known; });
+  const std::size_t known_before = ids.size();
   std::map<GoldenGroupId, Group> added;
-  Group next = next_group_;
   for (const GoldenInForce& set : sets) {
     for (const GoldenGroupId id : set.groups) {
-      if (groups_.contains(id) || added.contains(id)) continue;
-      ASSAY_TRY(const std::vector<Digest> digests, store.golden_group_digests(id));
-      builder.add(next, digests);
-      added[id] = next++;
+      if (groups_.contains(id) || !added.try_emplace(id, static_cast<Group>(ids.size())).second) {
+        continue;
+      }
+      ids.push_back(id);
     }
   }
   if (added.empty()) return {};
+  const std::span<const GoldenGroupId> to_load = std::span(ids).subspan(known_before);
+  ASSAY_TRY(const std::uint64_t hashes, store.count_golden_digests(to_load));
+  DigestTable::Builder builder(seed_);
+  builder.reserve(hashes);
+  for (const GoldenGroupId id : to_load) {
+    ASSAY_TRY(const std::vector<Digest> digests, store.golden_group_digests(id));
+    builder.add(added.at(id), digests);
+  }
   tables_.push_back(std::move(builder).build());
   groups_.merge(added);
-  next_group_ = next;
+  group_ids_.with([&](auto& known) { known = std::move(ids); });
   return {};
 }
 
@@ -73,6 +97,9 @@ void GoldenIndex::merge_tables(const std::vector<GoldenInForce>& sets) {
     for (const GoldenGroupId id : set.groups) used.insert(groups_.at(id));
   }
   DigestTable::Builder builder(seed_);
+  std::size_t most = 0;
+  for (std::size_t i = first; i < tables_.size(); ++i) most += tables_[i].digest_count();
+  builder.reserve(most);
   std::set<Group> dropped;
   for (std::size_t i = first; i < tables_.size(); ++i) {
     tables_[i].for_each([&](const Digest& digest, std::span<const Group> groups) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/appraise.h"
 #include "core/golden_set.h"
 #include "verifier/guarded.h"
 #include "verifier/store/store.h"
@@ -44,6 +45,10 @@ class GoldenIndex {
 
   void replace(GoldenSnapshot snapshot);
 
+  // What an appraisal by `golden` has accepted, as the store names it: nothing of groups that do not come
+  // from the store.
+  GoldenUse use_of(const AcceptedEntries& accepted, const GoldenSnapshot& golden) const;
+
  private:
   using Group = DigestTable::Group;
 
@@ -56,7 +61,8 @@ class GoldenIndex {
   mutable std::mutex changing_;  // held while the store is read; never by current()
   std::vector<DigestTable> tables_;
   std::map<GoldenGroupId, Group> groups_;  // that are in tables_
-  Group next_group_ = 0;
+  // Of every group that ever was in a table, by its number: appraisals may still use old snapshots.
+  Guarded<std::vector<GoldenGroupId>> group_ids_;
   std::optional<Instant> next_change_;
   Guarded<std::shared_ptr<const GoldenSnapshot>> snapshot_{
       std::make_shared<const GoldenSnapshot>()};

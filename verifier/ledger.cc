@@ -176,14 +176,16 @@ Basis Ledger::basis(NodeId node) const {
   });
 }
 
-Result<Ledger::Outcome> Ledger::apply(const Basis& basis, const Appraisal& appraisal, Instant now) {
+Result<Ledger::Outcome> Ledger::apply(const Basis& basis, const Appraisal& appraisal,
+                                      const GoldenUse& use, Instant now) {
   ASSAY_CHECK(!appraisal.ask_again());
   const std::scoped_lock lock(changing_);
   NodeRecord node = record(basis.node);
   const bool overtaken = nodes_.with(
       [&](const Nodes& nodes) { return nodes.at(basis.node).revision != basis.revision; });
   if (overtaken) return Outcome{.node = std::move(node), .outdated = true};
-  const AttemptRecord attempt = attempt_record(node, appraisal, now);
+  AttemptRecord attempt = attempt_record(node, appraisal, now);
+  attempt.golden = use;
   ASSAY_TRY(const std::uint64_t added, store_.commit(attempt));
   advance(node, attempt, added);
   nodes_.with([&](Nodes& nodes) {

@@ -70,8 +70,10 @@ class Ledger {
     NodeRecord node;
     bool outdated = false;  // the basis was overtaken by another answer: nothing was changed
   };
-  // Makes `appraisal`, of an answer to a challenge on `basis`, the node's verdict.
-  Result<Outcome> apply(const Basis& basis, const Appraisal& appraisal, Instant now);
+  // Makes `appraisal`, of an answer to a challenge on `basis`, the node's verdict. `use` is what its
+  // proven log has shown of golden sets.
+  Result<Outcome> apply(const Basis& basis, const Appraisal& appraisal, const GoldenUse& use,
+                        Instant now);
 
   // Records that evidence was rejected before anything in it was proven.
   Result<NodeRecord> reject(NodeId node, const Fault& fault, Instant now);

@@ -50,9 +50,55 @@ TEST_CASE(
       CHECK(got.faults.total() == unknown + 2);  // the unknown, the false aggregate, the violation
       CHECK(got.accepted.digest == unknown);
       CHECK(got.accepted.boot_aggregate == 1);
+      CHECK(got.accepted.groups ==
+            std::vector<AcceptedEntries::Group>{{.group = 0, .alone = true}});
       REQUIRE(got.accepted.signers.size() == 1);
       CHECK(got.accepted.signers[0].entries == 1);
       CHECK(got.faults.listed()[0].entry == 1);
     }
   }
+}
+
+TEST_CASE("LogAppraiser: tells in which groups proven golden files are, and which in one only") {
+  GoldenSnapshot::Builder builder;
+  for (const char* name : {"a", "b", "c", "d"}) builder.add_set(name);
+  builder.add(0, digest_of("of a"));
+  builder.add(0, digest_of("of both"));
+  builder.add(1, digest_of("of both"));
+  builder.add(2, digest_of("of c"));
+  builder.add(3, digest_of("of d"));
+  const GoldenSnapshot golden = std::move(builder).build();
+  FakeTpm tpm;
+  ImaBuilder log;
+  log.boot_aggregate(tpm.pcrs);
+  log.file("/1", digest_of("of both")).file("/2", digest_of("of a")).file("/3", digest_of("of a"));
+  log.file("boot_aggregate", digest_of("of d"));
+  tpm.set(log.pcrs());
+  const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
+  log.file("/4", digest_of("of c"));  // the tail
+  const LogExpectation expected{.golden = &golden};
+  const LogAppraiser appraiser(proof, expected);
+  const auto filtered = replay_ima_log(log.bytes(), proof, {}, {}, &appraiser);
+  const auto plain = replay_ima_log(log.bytes(), proof, {});
+  REQUIRE(filtered.has_value());
+  REQUIRE(plain.has_value());
+  const std::vector<AcceptedEntries::Group> expected_groups = {{.group = 0, .alone = true},
+                                                               {.group = 1, .alone = false}};
+  CHECK(appraiser.appraise(*filtered).accepted.groups == expected_groups);
+  CHECK(appraiser.appraise(*plain).accepted.groups == expected_groups);
+}
+
+TEST_CASE("EntryNotes: a number is noted once, and forgotten with the entry that it came from") {
+  EntryNotes notes;
+  notes.add(7, 1);
+  notes.add(3, 2);
+  notes.add(7, 3);
+  notes.add(5, 3);
+  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3, 5});
+  notes.keep_before(3);
+  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3});
+  notes.add(5, 4);
+  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3, 5});
+  notes.keep_before(0);
+  CHECK(notes.numbers().empty());
 }

@@ -36,12 +36,19 @@ TEST_CASE("DigestTable: finds what an ordinary map finds, of every algorithm") {
   std::mt19937 random(5);
   std::map<Digest, std::set<DigestTable::Group>> reference;
   DigestTable::Builder builder(42);
+  builder.reserve(100);
   for (DigestTable::Group group = 0; group < 40; ++group) {
+    std::vector<Digest> digests;
     for (int i = 0; i < 500; ++i) {
       const HashAlg alg = kAllHashAlgs[random() % 4];
-      const Digest digest = numbered(alg, random() % 3000, 7);
-      builder.add(group, digest);
-      reference[digest].insert(group);
+      digests.push_back(numbered(alg, random() % 3000, 7));
+      reference[digests.back()].insert(group);
+    }
+    if (group == 20) builder.reserve(2000);
+    if (group % 2 == 0) {
+      builder.add(group, digests);
+    } else {
+      for (const Digest& digest : digests) builder.add(group, digest);
     }
   }
   const DigestTable table = std::move(builder).build();

@@ -47,7 +47,7 @@ Basis StoreKeeper::basis() {
 }
 
 void StoreKeeper::apply(const Basis& basis, const Appraisal& appraisal, Instant now) {
-  const auto outcome = ledger_->apply(basis, appraisal, now);
+  const auto outcome = ledger_->apply(basis, appraisal, {}, now);
   ASSAY_CHECK(outcome.has_value() && !outcome->outdated);
 }
 

@@ -13,6 +13,7 @@
 #include "tests/integration/moment.h"
 #include "tests/integration/operator_client.h"
 #include "tests/integration/running_verifier.h"
+#include "tests/integration/simulated_agent.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/signing_keys.h"
 #include "tests/support/temp_dir.h"
@@ -84,6 +85,46 @@ TEST_CASE("assay golden: a draft counts when it is approved, and not when it is 
   CHECK(audit[4]["actor"] == "operator");
   CHECK(verifier.assay({"audit", "list"}).out.find('\n' + std::string("leaks")) ==
         std::string::npos);
+}
+
+TEST_CASE("assay golden revoke: says which nodes ever ran it") {
+  RunningVerifier verifier;
+  const OperatorClient operators(verifier);
+  const TempDir dir;
+  operators.push_golden("base", {"base"});
+  operators.push_golden("shop/web", {"base", "web"});
+  std::map<std::string, SimulatedAgent> agents;
+  for (const auto& [name, ran] : std::map<std::string, std::vector<std::string>>{
+           {"idle", {}}, {"other", {"base"}}, {"victim", {"base", "web"}}}) {
+    SimulatedAgent& agent = agents[name];
+    for (const std::string& content : ran) agent.run("/bin/" + content, content);
+    operators.enrol(name, agent.ak_public());
+    agent.connect(connect(verifier));
+    REQUIRE(eventually([&] { return agent.seen().state == "trusted"; }));
+  }
+  const auto nodes = [](const json& answer) {
+    std::vector<std::string> out;
+    for (const json& node : answer["nodes"]) {
+      out.push_back(node["node"].get<std::string>() + (node["own"] ? " own" : ""));
+    }
+    return out;
+  };
+  const json listed = answer(verifier, {"golden", "nodes", "shop/web"});
+  CHECK(nodes(listed) == std::vector<std::string>{"victim own", "other"});
+  CHECK(listed["nodes"][0]["state"] == "trusted");
+  CHECK(listed["nodes"][0]["this_boot"] == true);
+  CHECK(nodes(answer(verifier, {"golden", "nodes", "base"})) ==
+        std::vector<std::string>{"other", "victim"});
+  CHECK(refused(verifier, {"golden", "nodes", "none"}, "request.not_found"));
+
+  verifier.stop();
+  verifier.start();
+  const Finished revoked = verifier.assay({"golden", "revoke", "shop/web", "--reason", "leak"});
+  CHECK(revoked.exit == 0);
+  CHECK(revoked.out.find("victim") != std::string::npos);
+  const json again = answer(verifier, {"golden", "revoke", "shop/web", "--reason", "leak"});
+  CHECK(again["sets"].empty());
+  CHECK(nodes(again) == std::vector<std::string>{"victim own", "other"});
 }
 
 TEST_CASE("assay golden push: a push token pushes its names, and does nothing else") {

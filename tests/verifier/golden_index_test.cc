@@ -120,3 +120,34 @@ TEST_CASE("GoldenIndex: however sets change, it holds what one made anew holds")
     }
   }
 }
+
+TEST_CASE("GoldenIndex: names what an appraisal accepted, by the snapshot that it began with") {
+  Case c;
+  c.push("a", {1});
+  c.push("b", {2});
+  REQUIRE(c.index.refresh(c.store, c.clock.now()));
+  const auto before = c.index.current();
+  const auto groups_of = [&](const GoldenSnapshot& golden, const char* content) {
+    AcceptedEntries accepted;
+    golden.contains(digest_of(content), [&](GoldenSnapshot::Group group) {
+      accepted.groups.push_back({.group = group, .alone = true});
+    });
+    std::vector<std::vector<Digest>> out;
+    for (const GoldenUse::Group& group : c.index.use_of(accepted, golden).groups) {
+      CHECK(group.alone);
+      out.push_back(*c.store.golden_group_digests(group.id));
+    }
+    return out;
+  };
+  const std::vector<std::vector<Digest>> of_a = {{digest_of("1")}};
+  CHECK(groups_of(*before, "1") == of_a);
+  for (int i = 0; i < 100; ++i) {
+    c.push("c", {1000 + i});
+    c.clock.advance(std::chrono::seconds(6));
+    REQUIRE(c.index.refresh(c.store, c.clock.now()));
+  }
+  CHECK(groups_of(*before, "1") == of_a);
+  CHECK(groups_of(*c.index.current(), "1") == of_a);
+  CHECK(groups_of(*c.index.current(), "1099") ==
+        std::vector<std::vector<Digest>>{{digest_of("1099")}});
+}

@@ -72,6 +72,14 @@ void encode(const GoldenFile& file, v1::GoldenFile& out) {
   if (file.layer) out.set_layer(*file.layer);
 }
 
+void encode(const GoldenRun& run, v1::GoldenRun& out) {
+  out.set_node(run.node);
+  out.set_state(std::string(node_state_name(run.state)));
+  out.set_first_seen_ms(to_ms(run.first_seen));
+  out.set_this_boot(run.this_boot);
+  out.set_own(run.own);
+}
+
 void encode(const PushTokenRecord& token, v1::PushToken& out) {
   out.set_name(token.name);
   for (const std::string& scope : token.scopes) out.add_scopes(scope);
@@ -294,6 +302,18 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       ASSAY_TRY(const auto sets,
                 sets_.revoke(id_of(request->name(), request->generation()), request->reason()));
       encode(sets, *response);
+      return {};
+    });
+  }
+
+  ServerUnaryReactor* ListRuns(CallbackServerContext* context,
+                               const v1::ListGoldenRunsRequest* request,
+                               v1::ListGoldenRunsResponse* response) override {
+    return answer(*context, sets_.world.token, [&]() -> Status {
+      ASSAY_TRY(const auto runs,
+                sets_.world.store.golden_runs(id_of(request->name(), request->generation())));
+      for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
+      response->set_total(runs.total);
       return {};
     });
   }

@@ -229,11 +229,14 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
   const bool nothing_to_judge_by = appraisal.log && golden->set_count() == 0;
   finish(stream, pending, appraisal,
          nothing_to_judge_by ? reject(pending.basis.node, {.id = FaultId::kGoldenNone})
-                             : record(pending, appraisal));
+                             : record(pending, appraisal, *golden));
 }
 
-std::optional<NodeRecord> Sessions::record(const Pending& pending, const Appraisal& appraisal) {
-  auto outcome = world_.ledger.apply(pending.basis, appraisal, world_.clock.now());
+std::optional<NodeRecord> Sessions::record(const Pending& pending, const Appraisal& appraisal,
+                                           const GoldenSnapshot& golden) {
+  const GoldenUse use =
+      appraisal.log ? world_.golden.use_of(appraisal.log->accepted, golden) : GoldenUse();
+  auto outcome = world_.ledger.apply(pending.basis, appraisal, use, world_.clock.now());
   if (!outcome) {
     world_.attempts.not_stored(outcome.error());
     return std::nullopt;

@@ -222,7 +222,8 @@ class Sessions {
   void prove(StreamId stream, const Pending& pending, const Answer& answer);
   void judge(StreamId stream, const Pending& pending, const Answer& answer);
   // The node after `appraisal` is on disk; nothing when it was overtaken or could not be stored.
-  std::optional<NodeRecord> record(const Pending& pending, const Appraisal& appraisal);
+  std::optional<NodeRecord> record(const Pending& pending, const Appraisal& appraisal,
+                                   const GoldenSnapshot& golden);
   std::optional<NodeRecord> reject(NodeId node, const Fault& fault);
   void finish(StreamId stream, const Pending& pending, const Appraisal& appraisal,
               const std::optional<NodeRecord>& node);

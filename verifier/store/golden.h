@@ -80,6 +80,34 @@ struct GoldenInForce {
   std::optional<Instant> until{};  // none: until somebody changes it
 };
 
+// What of golden sets a proven log has shown.
+struct GoldenUse {
+  struct Group {
+    GoldenGroupId id{};
+    bool alone = false;  // some file of it was in no other group then
+  };
+  std::vector<Group> groups{};
+  std::vector<Bytes> signers{};  // SubjectPublicKeyInfo of keys whose signatures counted
+};
+
+// A node that was seen to run files of a set, while the set counted.
+struct GoldenRun {
+  std::string node{};
+  NodeState state{};  // now
+  Instant first_seen{};
+  bool this_boot = false;  // in the node's present boot, too
+  // Of the set alone. False: every such file is in another set as well, and may have come from there.
+  bool own = false;
+};
+
+inline constexpr std::uint32_t kMaxGoldenRuns = 1'000;
+
+// The first kMaxGoldenRuns of them, those with files of their own first, then by name.
+struct GoldenRuns {
+  std::vector<GoldenRun> nodes{};
+  std::uint64_t total = 0;
+};
+
 // So many superseded generations of a name are kept, the newest; those in their grace as well, unless
 // they are over the second number.
 inline constexpr std::uint32_t kMaxSupersededKept = 16;

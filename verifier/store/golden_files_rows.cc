@@ -7,6 +7,8 @@
 namespace assay {
 namespace {
 
+constexpr std::size_t kPackedSha256 = 1 + hash_size(HashAlg::kSha256);
+
 // Each digest's size names its algorithm: no two of ours share one.
 void encode_digests(const std::vector<Digest>& digests, Bytes& out) {
   for (const Digest& digest : digests) {
@@ -25,7 +27,7 @@ std::optional<Digest> digest_of_size(ByteView bytes) {
 
 std::optional<std::vector<Digest>> decode_digests(ByteView encoded) {
   std::vector<Digest> digests;
-  digests.reserve(encoded.size() / (1 + hash_size(HashAlg::kSha256)));
+  digests.reserve(encoded.size() / kPackedSha256);
   ByteReader reader(encoded);
   while (!reader.at_end()) {
     const std::uint8_t size = reader.u8();
@@ -177,6 +179,17 @@ Result<std::vector<GoldenGroupId>> read_groups_of(Database& database, std::int64
     if (!row) return groups;
     groups.push_back(GoldenGroupId{rows.take<std::int64_t>()});
   }
+}
+
+Result<std::uint64_t> read_digest_count(Database& database, std::span<const GoldenGroupId> groups) {
+  std::uint64_t bytes = 0;
+  for (const GoldenGroupId group : groups) {
+    ASSAY_TRY(const auto packed, database.first<std::uint64_t>(
+                                     "SELECT length(digests) FROM golden_groups WHERE id = ?",
+                                     static_cast<std::int64_t>(group)));
+    bytes += packed.value_or(0);
+  }
+  return bytes / kPackedSha256;
 }
 
 Result<std::vector<Digest>> read_group_digests(Database& database, GoldenGroupId group) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "verifier/store/golden.h"
@@ -22,6 +23,9 @@ Result<std::vector<GoldenFile>> read_files_of(Database& database, std::int64_t s
                                               FileRange range);
 
 Result<std::vector<GoldenGroupId>> read_groups_of(Database& database, std::int64_t set_id);
+
+// About how many digests groups have, as if all were SHA-256.
+Result<std::uint64_t> read_digest_count(Database& database, std::span<const GoldenGroupId> groups);
 
 // Every digest of a group's files, one after the other.
 Result<std::vector<Digest>> read_group_digests(Database& database, GoldenGroupId group);

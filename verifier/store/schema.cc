@@ -298,6 +298,25 @@ DROP TABLE golden_signers;
 DROP TABLE golden_files;
 DROP TABLE golden_sets;
 )sql",
+
+    R"sql(
+CREATE TABLE node_golden_groups (
+  group_id INTEGER NOT NULL REFERENCES golden_groups ON DELETE CASCADE,
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  is_alone INTEGER NOT NULL,               -- 1: it ran a file of it that was in no other group then
+  first_seen INTEGER NOT NULL,
+  boot INTEGER NOT NULL,                   -- of the node, the last in which it was seen
+  PRIMARY KEY (group_id, node_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node_golden_signers (
+  key BLOB NOT NULL,                       -- as golden_set_signers has it
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  first_seen INTEGER NOT NULL,
+  boot INTEGER NOT NULL,                   -- likewise
+  PRIMARY KEY (key, node_id)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 // SQL cannot join blobs: what a group's files have, packed into its row.

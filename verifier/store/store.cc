@@ -8,6 +8,7 @@
 #include "verifier/store/boot_row.h"
 #include "verifier/store/enrolment_rows.h"
 #include "verifier/store/golden_rows.h"
+#include "verifier/store/golden_use_rows.h"
 #include "verifier/store/message.h"
 #include "verifier/store/node_rows.h"
 #include "verifier/store/outbox_rows.h"
@@ -47,6 +48,7 @@ Status write_attempt(Database& database, const AttemptRecord& attempt) {
   if (attempt.checkpoint) {
     ASSAY_OK(write_checkpoint(database, attempt.node, *attempt.checkpoint));
   }
+  ASSAY_OK(write_golden_use(database, attempt.node, attempt.golden, attempt.at));
   if (attempt.clock) ASSAY_OK(write_clock(database, attempt.node, *attempt.clock));
   if (attempt.boot) ASSAY_OK(write_boot(database, attempt.node, {attempt.at, *attempt.boot}));
   if (attempt.checkpoint || !attempt.faults.empty()) ASSAY_OK(write_verdict(database, attempt));
@@ -267,8 +269,16 @@ Result<std::vector<GoldenSigner>> Store::golden_signers(const GoldenId& id) {
   return impl_->read([&](Database& database) { return read_golden_signers(database, id); });
 }
 
+Result<GoldenRuns> Store::golden_runs(const GoldenId& id) {
+  return impl_->read([&](Database& database) { return read_golden_runs(database, id); });
+}
+
 Result<std::vector<GoldenInForce>> Store::golden_in_force(Instant now) {
   return impl_->read([&](Database& database) { return read_golden_in_force(database, now); });
+}
+
+Result<std::uint64_t> Store::count_golden_digests(std::span<const GoldenGroupId> groups) {
+  return impl_->read([&](Database& database) { return read_digest_count(database, groups); });
 }
 
 Result<std::vector<Digest>> Store::golden_group_digests(GoldenGroupId group) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -128,6 +129,7 @@ struct AttemptRecord {
   std::optional<LogCheckpoint> checkpoint = {};  // set when the log was proven
   std::optional<TpmClock> clock = {};            // likewise
   std::optional<BootFacts> boot = {};            // set when the boot was judged
+  GoldenUse golden = {};                         // likewise
   // Of this verdict; they become violations with `findings`. They replace the last verdict's when
   // there are any, or `checkpoint` is set: an attempt that proved nothing is no verdict.
   std::vector<Fault> faults = {};
@@ -251,8 +253,12 @@ class Store {
   Result<std::vector<GoldenFile>> golden_files(const GoldenId& id, std::uint64_t offset,
                                                std::uint32_t limit);
   Result<std::vector<GoldenSigner>> golden_signers(const GoldenId& id);  // kNotFound
+  // Which nodes ever ran it, in any boot; without a number, any generation of the name. kNotFound.
+  Result<GoldenRuns> golden_runs(const GoldenId& id);
   // Everything that counts at `now`, by name.
   Result<std::vector<GoldenInForce>> golden_in_force(Instant now);
+  // About how many digests groups of files have.
+  Result<std::uint64_t> count_golden_digests(std::span<const GoldenGroupId> groups);
   // All digests of a group of files. kNotFound: it was forgotten meanwhile.
   Result<std::vector<Digest>> golden_group_digests(GoldenGroupId group);
 
