@@ -8,10 +8,12 @@
 
 namespace assay::testing {
 
-// Lets `time` pass, shorter than a second. A test that kills a program goes through the moments of
+// Lets `time` pass. A test that kills a program goes through the moments of
 // doing it, or draws them by lot: it waits for nothing.
 inline void pass(std::chrono::microseconds time) {
-  const timespec pause = {.tv_sec = 0, .tv_nsec = time.count() * 1000};
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const timespec pause = {.tv_sec = seconds.count(),
+                          .tv_nsec = std::chrono::nanoseconds(time - seconds).count()};
   ::ppoll(nullptr, 0, &pause, nullptr);
 }
 
