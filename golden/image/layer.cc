@@ -11,6 +11,7 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{128} << 10;
+constexpr std::size_t kTarBlockBytes = 512;
 using Kind = LayerEntry::Kind;
 
 tl::unexpected<Fault> malformed(const std::string& what) {
@@ -52,6 +53,8 @@ struct ArchiveBytes {
   Hasher hasher;
   std::uint64_t bytes = 0;
   std::optional<Fault> fault = std::nullopt;
+  bool may_pad = false;  // the last file's own bytes were all there
+  bool padded = false;
   std::array<std::uint8_t, kBufferBytes> buffer = {};
 
   ArchiveBytes(BlobBytes& from, ::archive* decompressor)
@@ -66,6 +69,7 @@ struct ArchiveBytes {
       fault = Fault{.id = FaultId::kImageMalformed, .detail = "layer: " + archive_error(reader)};
       return -1;
     }
+    if (size == 0) return pad(out);
     bytes += static_cast<std::uint64_t>(size);
     const LayerLimits& limits = blob.wanted.limits;
     if (bytes > limits.max_bytes ||
@@ -78,6 +82,16 @@ struct ArchiveBytes {
     hasher.add(ByteView(buffer).first(static_cast<std::size_t>(size)));
     *out = buffer.data();
     return size;
+  }
+
+ private:
+  // `umoci insert` leaves out what fills the last file's block, and Go's readers do not ask for it.
+  la_ssize_t pad(const void** out) {
+    if (!may_pad || padded || bytes % kTarBlockBytes == 0) return 0;
+    padded = true;
+    buffer.fill(0);
+    *out = buffer.data();
+    return static_cast<la_ssize_t>(kTarBlockBytes - bytes % kTarBlockBytes);
   }
 };
 
@@ -220,7 +234,10 @@ Result<std::vector<LayerEntry>> read_entries(ArchiveBytes& bytes, const LayerWan
     if (code == ARCHIVE_EOF) return std::move(table).table();
     // A warning is about a name or attribute that libarchive could not take as it stands.
     if (code != ARCHIVE_OK) return malformed(archive_error(tar.get()));
+    if (bytes.padded) return malformed("a header that is cut");
+    bytes.may_pad = false;
     ASSAY_OK(table.take(entry));
+    bytes.may_pad = true;
   }
 }
 

@@ -32,7 +32,8 @@ struct LayerWanted {
 
 // Reads a layer once, and hashes its files while it goes by.
 //
-//   blob   untrusted; a tar archive, as it is or compressed with gzip or zstd
+//   blob   untrusted; a tar archive, as it is or compressed with gzip or zstd. It may end with the last
+//          file's last byte
 //
 // Returns its entries in their order. A name's bytes stay as they are, except that "./" and doubled
 // slashes go.

@@ -173,6 +173,33 @@ TEST_CASE("read_layer: what is no archive is refused") {
   CHECK(refusal(cut, wanted(cut, cut)) == FaultId::kImageMalformed);
 }
 
+TEST_CASE("read_layer: an archive may end with its last file's last byte") {
+  // As `umoci insert` writes it: no padding, no end. A PAX header makes a header of three blocks.
+  const Bytes whole = archive(
+      {{"a", std::string(600, 'a')}, {.path = "b", .content = "last", .uid = la_int64_t{1} << 31}});
+  const std::size_t end = as_text(whole).rfind("last") + 4;
+  const auto cut = [&](std::size_t size) {
+    return Bytes(whole.begin(), whole.begin() + static_cast<long>(size));
+  };
+  const Bytes shorter = cut(end);
+  Memory source(shorter);
+  const auto got = read_layer(source, wanted(shorter, shorter));
+  REQUIRE(got);
+  REQUIRE(got->size() == 2);
+  CHECK(got->at(1).digests.front() == hash(HashAlg::kSha256, as_bytes("last")));
+  // Nothing else may be cut: content, the last header, or what stands before it.
+  for (const std::size_t size : {std::size_t{900}, end - 1, end - 4 - 12, end - 4 - 1100}) {
+    CAPTURE(size);
+    CHECK(refusal(cut(size), wanted(cut(size), cut(size))) == FaultId::kImageMalformed);
+  }
+  // Of an empty file's header these zeros are the end, and it is refused all the same.
+  Bytes header = archive({{"a", ""}, {"b", ""}});
+  header.resize(512 + 400);
+  CHECK(refusal(header, wanted(header, header)) == FaultId::kImageMalformed);
+  const Bytes zeros(300);
+  CHECK(refusal(zeros, wanted(zeros, zeros)) == FaultId::kImageMalformed);
+}
+
 TEST_CASE("read_layer: a layer over a limit is refused") {
   const std::vector<Entry> entries = {{"a", std::string(1'000'000, 'a')}, {"b", "b"}};
   const Bytes tar = archive(entries);
