@@ -5,6 +5,8 @@
 # hashed by sha256sum: `assay golden build` has to find the same paths with the same digests.
 set -euo pipefail
 
+# shellcheck source=tests/integration/golden_image.sh
+source "$(dirname "$(realpath "$0")")/golden_image.sh"
 assay=$(realpath "$1")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -54,46 +56,10 @@ index() {
   printf '{"schemaVersion":2,"manifests":[%s]}' "$*" >layout/index.json
 }
 
-# What the set file has: "sha256  path", sorted.
-set_rows() {
-  python3 - "$1" <<'PY' | LC_ALL=C sort
-import json, sys
-for file in json.load(open(sys.argv[1]))["predicate"]["files"]:
-    print(file["sha256"], file["path"])
-PY
-}
-
 # unpack NAME ENTRY: has umoci unpack the image ENTRY into NAME.
 unpack() {
   index "$2"
   umoci unpack --image "layout:$1" "$1" >unpacked 2>&1 || { cat unpacked; exit 1; }
-}
-
-# same_as_umoci NAME SOURCE...: the set built from SOURCE has what umoci unpacked into NAME.
-same_as_umoci() {
-  (cd "$1/rootfs" && find . -type f -exec sha256sum {} + | sed 's/  \./ /' | LC_ALL=C sort) >want
-  "$assay" golden build "${@:2}" --name test -o set.json >/dev/null
-  set_rows set.json >have
-  [[ $(wc -l <want) -gt 5 ]] || { echo "$*: umoci unpacked next to nothing"; exit 1; }
-  diff want have || { echo "$*: not what umoci unpacks"; exit 1; }
-  python3 - set.json "$1/rootfs" <<'PY' || { echo "$*: not as umoci unpacks it"; exit 1; }
-import json, os, sys
-umoci_keeps_owners = os.geteuid() == 0
-for file in json.load(open(sys.argv[1]))["predicate"]["files"]:
-    path = sys.argv[2] + file["path"]
-    st, head = os.stat(path), open(path, "rb").read(4)
-    kind = "elf" if head == b"\x7fELF" else "script" if head[:2] == b"#!" else None
-    assert file.get("kind") == kind, file
-    assert not umoci_keeps_owners or (file["uid"], file["gid"]) == (st.st_uid, st.st_gid), file
-PY
-}
-
-# refused WHY ARGUMENT...: the build fails and says that.
-refused() {
-  if "$assay" golden build "${@:2}" --name test -o refused.json 2>refused; then
-    echo "${*:2}: not refused"; exit 1
-  fi
-  grep -q "$1" refused || { echo "${*:2}: not $1:"; cat refused; exit 1; }
 }
 
 mkdir -p layout/blobs/sha256 base/usr/bin base/etc/app base/opt/gone/deep base/srv base/data
