@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+#include <climits>
 #include <string_view>
 
 #include "core/text.h"
@@ -13,6 +16,7 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
+constexpr unsigned kMaxLinks = 8;  // docker writes one; a compressed archive is read again for each
 
 tl::unexpected<Fault> unreadable(std::string_view path, const std::string& why) {
   return fail(FaultId::kFileUnreadable, escape_bytes(path) + ": " + why);
@@ -21,6 +25,55 @@ tl::unexpected<Fault> unreadable(std::string_view path, const std::string& why) 
 tl::unexpected<Fault> missing(std::string_view path) {
   return fail(FaultId::kImageMalformed, "the image has no " + shorten(escape_bytes(path), 200));
 }
+
+tl::unexpected<Fault> escape(std::string_view path, const std::string& why) {
+  return fail(FaultId::kImagePathEscape, shorten(escape_bytes(path), 200) + ": " + why);
+}
+
+// Where a link in the directory `parent` leads, as a path from the root.
+Result<std::string> link_path(std::string_view parent, std::string_view target) {
+  if (target.starts_with('/')) return escape(target, "a link out of the image");
+  std::string out(parent);
+  while (!target.empty()) {
+    const std::size_t slash = std::min(target.find('/'), target.size());
+    const std::string_view name = target.substr(0, slash);
+    target.remove_prefix(std::min(slash + 1, target.size()));
+    if (name == "..") {
+      if (out.empty()) return escape(parent, "a link out of the image");
+      out.resize(out.find('/') == std::string::npos ? 0 : out.rfind('/'));
+    } else if (!name.empty() && name != ".") {
+      out += (out.empty() ? "" : "/") + std::string(name);
+    }
+  }
+  return out;
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? "" : path.substr(0, slash);
+}
+
+// What a name stands for.
+struct Part {
+  std::unique_ptr<ByteSource> bytes;  // null: it is a link
+  std::string link = {};              // to this path from the root
+};
+
+class LinkedStore : public BlobStore {
+ public:
+  Result<std::unique_ptr<ByteSource>> open(const std::string& path) const final {
+    std::string at = path;
+    for (unsigned links = 0; links <= kMaxLinks; ++links) {
+      ASSAY_TRY(Part part, find(at));
+      if (part.bytes != nullptr) return std::move(part.bytes);
+      at = std::move(part.link);
+    }
+    return escape(path, "over " + std::to_string(kMaxLinks) + " links");
+  }
+
+ private:
+  virtual Result<Part> find(const std::string& path) const = 0;
+};
 
 class FileSource final : public ByteSource {
  public:
@@ -41,11 +94,13 @@ class FileSource final : public ByteSource {
   Bytes buffer_ = Bytes(kBufferBytes);
 };
 
-class Directory final : public BlobStore {
+class Directory final : public LinkedStore {
  public:
   explicit Directory(Fd root) : root_(std::move(root)) {}
 
-  Result<std::unique_ptr<ByteSource>> open(const std::string& path) const override {
+ private:
+  // Each directory is opened by itself: nothing that changes meanwhile leads out.
+  Result<Part> find(const std::string& path) const override {
     Fd at(::openat(root_.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
     std::string_view rest = path;
     for (std::size_t slash = rest.find('/'); at.ok() && slash != std::string_view::npos;
@@ -56,7 +111,15 @@ class Directory final : public BlobStore {
       rest.remove_prefix(slash + 1);
     }
     if (at.ok()) {
-      at = Fd(::openat(at.get(), std::string(rest).c_str(),
+      const std::string name(rest);
+      std::array<char, PATH_MAX> target;
+      const ssize_t size = ::readlinkat(at.get(), name.c_str(), target.data(), target.size());
+      if (size > 0) {
+        ASSAY_TRY(std::string link,
+                  link_path(parent_of(path), {target.data(), static_cast<std::size_t>(size)}));
+        return Part{nullptr, std::move(link)};
+      }
+      at = Fd(::openat(at.get(), name.c_str(),
                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     }
     struct stat st = {};
@@ -65,10 +128,9 @@ class Directory final : public BlobStore {
       return unreadable(path, errno_text());
     }
     if (::fstat(at.get(), &st) != 0 || !S_ISREG(st.st_mode)) return missing(path);
-    return std::make_unique<FileSource>(std::move(at), path);
+    return Part{std::make_unique<FileSource>(std::move(at), path)};
   }
 
- private:
   Fd root_;
 };
 
@@ -90,11 +152,12 @@ class MemberSource final : public ByteSource {
 };
 
 // Looks for a member from the start each time: archives on a disk are skipped through by seeking.
-class TarFile final : public BlobStore {
+class TarFile final : public LinkedStore {
  public:
   explicit TarFile(std::string path) : path_(std::move(path)) {}
 
-  Result<std::unique_ptr<ByteSource>> open(const std::string& name) const override {
+ private:
+  Result<Part> find(const std::string& name) const override {
     const Utf8Locale locale;
     ArchiveReader reader(::archive_read_new());
     ASSAY_CHECK(reader != nullptr);
@@ -111,13 +174,21 @@ class TarFile final : public BlobStore {
       if (code != ARCHIVE_OK) return unreadable(path_, archive_error(reader.get()));
       std::string_view found = text_or_empty(::archive_entry_pathname(entry));
       if (found.starts_with("./")) found.remove_prefix(2);
-      if (found == name && ::archive_entry_filetype(entry) == AE_IFREG) {
-        return std::make_unique<MemberSource>(std::move(reader), name);
+      if (found != name) continue;
+      if (const char* target = ::archive_entry_hardlink(entry)) {
+        ASSAY_TRY(std::string link, link_path("", target));
+        return Part{nullptr, std::move(link)};
+      }
+      if (const char* target = ::archive_entry_symlink(entry)) {
+        ASSAY_TRY(std::string link, link_path(parent_of(name), target));
+        return Part{nullptr, std::move(link)};
+      }
+      if (::archive_entry_filetype(entry) == AE_IFREG) {
+        return Part{std::make_unique<MemberSource>(std::move(reader), name)};
       }
     }
   }
 
- private:
   std::string path_;
 };
 

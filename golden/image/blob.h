@@ -22,12 +22,13 @@ class BlobStore {
  public:
   virtual ~BlobStore() = default;
   // The part at `path`, "blobs/sha256/…". Safe from any thread. Fails with kImageMalformed when there is
-  // none, kFileUnreadable when it cannot be read.
+  // none, kImagePathEscape for a link that leads out or on and on, kFileUnreadable when it cannot be read.
   virtual Result<std::unique_ptr<ByteSource>> open(const std::string& path) const = 0;
 };
 
-// A directory, or a tar archive, compressed or not; nothing outside it is ever opened, and no symbolic
-// link followed. Fails with kFileUnreadable.
+// A directory, or a tar archive, compressed or not. A part may be a link to another, as `docker save`
+// once wrote the second of two equal layers; directories may not, and nothing outside is ever opened.
+// Fails with kFileUnreadable.
 Result<std::unique_ptr<BlobStore>> open_blobs(const std::string& path);
 
 }  // namespace assay

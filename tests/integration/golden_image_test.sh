@@ -139,7 +139,17 @@ tar -C old -cf old.tar .
 same_as_umoci amd64 --docker-archive old.tar --ref test:1
 refused "0 of 1 images fit" --docker-archive old.tar --ref test:2
 
+# Before version 25 docker wrote the second of two equal layers as a link to the first.
+mkdir old/2b && mv old/2/layer.tar old/2b/ && ln -s ../2b/layer.tar old/2/layer.tar
+same_as_umoci amd64 --docker-archive old
+tar -C old -cf old.tar .
+same_as_umoci amd64 --docker-archive old.tar
+ln -sf ../../2.tar old/2/layer.tar && tar -C old -cf old.tar .
+refused "a link out of the image" --docker-archive old.tar
+refused "a link out of the image" --docker-archive old
+
 # One byte of a layer is another; then one is missing.
+rm old/2/layer.tar && cp 2.tar old/2/layer.tar
 cp 2.tar old/3/layer.tar && tar -C old -cf old.tar .
 refused "not diff_id" --docker-archive old.tar
 blob=layout/blobs/sha256/$(digest 1.tar.gz)
