@@ -97,7 +97,9 @@ std::optional<PackageState> parse_state(std::string_view status) {
 
 class StatusReader {
  public:
-  explicit StatusReader(ByteView status) : lines_(status) {}
+  // `unsaid` is the state of a package that says none; nothing: each has to.
+  StatusReader(ByteView status, std::optional<PackageState> unsaid)
+      : lines_(status), unsaid_(unsaid) {}
 
   Result<std::vector<DpkgPackage>> read() && {
     std::string_view line;
@@ -160,14 +162,15 @@ class StatusReader {
 
   Status end_stanza() {
     if (!in_stanza_) return {};
-    if (package_.name.empty() || !state_) {
+    const auto state = state_ ? state_ : unsaid_;
+    if (package_.name.empty() || !state) {
       return lines_.refuse("a package without name or state before", package_.name);
     }
     if (packages_.size() == kMaxDpkgPackages) {
       return fail(FaultId::kGoldenTooLarge,
                   "over " + std::to_string(kMaxDpkgPackages) + " packages");
     }
-    package_.state = *state_;
+    package_.state = *state;
     packages_.push_back(std::exchange(package_, {}));
     state_.reset();
     field_ = {};
@@ -176,6 +179,7 @@ class StatusReader {
   }
 
   Lines lines_;
+  std::optional<PackageState> unsaid_;
   bool in_stanza_ = false;
   std::string_view field_;  // that a continuation belongs to
   std::optional<PackageState> state_;
@@ -186,7 +190,13 @@ class StatusReader {
 }  // namespace
 
 Result<std::vector<DpkgPackage>> parse_dpkg_status(ByteView status) {
-  return StatusReader(status).read();
+  return StatusReader(status, std::nullopt).read();
+}
+
+Result<DpkgPackage> parse_dpkg_status_d(ByteView file) {
+  ASSAY_TRY(std::vector<DpkgPackage> packages, StatusReader(file, PackageState::kThere).read());
+  if (packages.size() == 1) return std::move(packages.front());
+  return fail(FaultId::kGoldenMalformed, std::to_string(packages.size()) + " packages, not one");
 }
 
 Result<std::vector<std::string_view>> parse_dpkg_list(ByteView list) {
@@ -216,6 +226,18 @@ Result<std::map<std::string_view, Md5>> parse_dpkg_md5sums(ByteView sums) {
     if (path.starts_with("./")) path.remove_prefix(1);
     if (path.starts_with('/')) path.remove_prefix(1);
     out.insert_or_assign(path, *md5);
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> paths_of_dpkg_md5sums(
+    const std::map<std::string_view, Md5>& sums) {
+  std::vector<std::string> out;
+  for (const auto& [path, md5] : sums) {
+    out.push_back("/" + std::string(path));
+    if (!valid_path(out.back())) {
+      return fail(FaultId::kGoldenMalformed, "a bad path: " + shorten(escape_bytes(path), 80));
+    }
   }
   return out;
 }

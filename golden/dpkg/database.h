@@ -28,6 +28,7 @@ struct DpkgPackage {
   PackageState state = PackageState::kAbsent;
   // By absolute path: the MD5 of the package's own version, where it is known.
   std::map<std::string, std::optional<Md5>, std::less<>> conffiles;
+  std::string status_d = {};  // its file's name there; empty: it is of `status`
 };
 
 // var/lib/dpkg/status. Fields that say nothing of files are passed over. Fails with
@@ -38,6 +39,11 @@ struct DpkgPackage {
 // Pure, as are all below.
 Result<std::vector<DpkgPackage>> parse_dpkg_status(ByteView status);
 
+// A file of var/lib/dpkg/status.d, which distroless images have in the place of `status`: one package's
+// stanza, there without a Status when it does not say one. Fails as parse_dpkg_status(), and with
+// kGoldenMalformed for none or several.
+Result<DpkgPackage> parse_dpkg_status_d(ByteView file);
+
 // info/PACKAGE.list: absolute paths, one a line, in the file's order and without "/.". They borrow from
 // `list`. Fails with kGoldenMalformed for a path that is not absolute, is over kMaxSetPathBytes, or has
 // a NUL or a component that is empty, "." or "..".
@@ -46,6 +52,10 @@ Result<std::vector<std::string_view>> parse_dpkg_list(ByteView list);
 // info/PACKAGE.md5sums, by path without a leading slash. Paths borrow from `sums`. Of a path that is
 // there twice, the last counts. Fails with kGoldenMalformed for a line that is no sum.
 Result<std::map<std::string_view, Md5>> parse_dpkg_md5sums(ByteView sums);
+
+// The absolute paths of the files that sums are of. Fails with kGoldenMalformed for one that
+// parse_dpkg_list() would refuse.
+Result<std::vector<std::string>> paths_of_dpkg_md5sums(const std::map<std::string_view, Md5>& sums);
 
 struct DpkgDiversion {
   std::string to;

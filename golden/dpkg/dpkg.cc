@@ -16,6 +16,7 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kDatabase = "/var/lib/dpkg/";
+constexpr std::string_view kSums = ".md5sums";
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 
 tl::unexpected<Fault> in_file(std::string_view name, Fault fault) {
@@ -50,6 +51,34 @@ class Database {
     // Of a sparse file at once; what grows meanwhile, read_all() finds.
     if (static_cast<std::size_t>(st.st_size) > left_) return too_large();
     return read_all(fd, *path);
+  }
+
+  // The names in the directory `name`, in order; none when it is not there.
+  Result<std::vector<std::string>> list(std::string_view name) {
+    ASSAY_TRY(const auto path, paths_.resolve(std::string(kDatabase) + std::string(name)));
+    if (!path) return {};
+    Fd fd = root_.open_beneath(*path, O_RDONLY | O_DIRECTORY);
+    if (!fd.ok() && errno == ENOENT) return {};
+    const int number = fd.release();
+    const Dir stream(number < 0 ? nullptr : ::fdopendir(number));
+    if (stream == nullptr) {
+      const Fd owner(number);
+      return root_.unreadable(*path, errno);
+    }
+    std::vector<std::string> out;
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream.get())) {
+      const std::string_view one = entry->d_name;
+      if (one == "." || one == "..") continue;
+      out.emplace_back(one);
+      if (out.size() > 2 * kMaxDpkgPackages) {
+        return fail(FaultId::kGoldenTooLarge,
+                    "over " + std::to_string(kMaxDpkgPackages) + " packages");
+      }
+    }
+    if (errno != 0) return root_.unreadable(*path, errno);
+    std::ranges::sort(out);
+    return out;
   }
 
  private:
@@ -88,6 +117,8 @@ struct Claim {
   bool conffile = false;
 };
 
+using Sums = std::map<std::string_view, Md5>;
+
 class DpkgRun {
  public:
   DpkgRun(const TreeRoot& root, const DpkgOptions& options)
@@ -122,10 +153,14 @@ class DpkgRun {
  private:
   Status read_database() {
     ASSAY_TRY(const auto file, database_.read("status"));
-    if (!file) return root_.unreadable("var/lib/dpkg/status", ENOENT);
-    auto packages = parse_dpkg_status(*file);
+    auto packages = parse_dpkg_status(view_of(file));
     if (!packages) return in_file("status", packages.error());
     packages_ = *std::move(packages);
+    ASSAY_TRY(const std::vector<std::string> more, database_.list("status.d"));
+    if (!file && more.empty()) return root_.unreadable("var/lib/dpkg/status", ENOENT);
+    for (const std::string& name : more) {
+      if (!name.ends_with(kSums)) ASSAY_OK(read_status_d(name));
+    }
     ASSAY_TRY(const auto diversions, database_.read("diversions"));
     auto parsed = parse_dpkg_diversions(view_of(diversions));
     if (!parsed) return in_file("diversions", parsed.error());
@@ -139,6 +174,16 @@ class DpkgRun {
     return {};
   }
 
+  Status read_status_d(const std::string& name) {
+    const std::string path = "status.d/" + name;
+    ASSAY_TRY(const auto file, database_.read(path));
+    auto package = parse_dpkg_status_d(view_of(file));
+    if (!package) return in_file(path, package.error());
+    package->status_d = path;
+    packages_.push_back(*std::move(package));
+    return {};
+  }
+
   // info/NAME:ARCH.kind of a package that may be there for several architectures, or info/NAME.kind.
   Result<std::optional<Bytes>> read_info(const DpkgPackage& package, std::string_view kind) {
     const std::string name = "info/" + package.name;
@@ -148,20 +193,36 @@ class DpkgRun {
     return database_.read(name + std::string(kind));
   }
 
-  Status add_package(std::size_t index) {
-    const DpkgPackage& package = packages_[index];
+  // The files of a package, by its list. Those of status.d have sums alone, which are not of
+  // configuration files.
+  Result<std::vector<std::string>> read_paths(const DpkgPackage& package, const Sums* sums) {
     ASSAY_TRY(const auto list, read_info(package, ".list"));
-    if (!list) {
+    if (list) {
+      const auto paths = parse_dpkg_list(*list);
+      if (!paths) return in_file(package.name + ".list", paths.error());
+      return std::vector<std::string>(paths->begin(), paths->end());
+    }
+    if (package.status_d.empty() || sums == nullptr) {
       return fail(FaultId::kGoldenMalformed,
                   "package " + package.name + " is installed and has no list of its files");
     }
-    const auto paths = parse_dpkg_list(*list);
-    if (!paths) return in_file(package.name + ".list", paths.error());
-    ASSAY_TRY(const auto md5sums, read_info(package, ".md5sums"));
+    auto paths = paths_of_dpkg_md5sums(*sums);
+    if (!paths) return in_file(package.name + std::string(kSums), paths.error());
+    return paths;
+  }
+
+  Status add_package(std::size_t index) {
+    const DpkgPackage& package = packages_[index];
+    ASSAY_TRY(auto md5sums, read_info(package, kSums));
+    if (!md5sums && !package.status_d.empty()) {
+      ASSAY_TRY(md5sums, database_.read(package.status_d + std::string(kSums)));
+    }
     const auto sums = parse_dpkg_md5sums(view_of(md5sums));
-    if (!sums) return in_file(package.name + ".md5sums", sums.error());
+    if (!sums) return in_file(package.name + std::string(kSums), sums.error());
+    ASSAY_TRY(const std::vector<std::string> paths,
+              read_paths(package, md5sums ? &*sums : nullptr));
     ++out_.packages;
-    for (const std::string_view path : *paths) {
+    for (const std::string_view path : paths) {
       const auto conffile = package.conffiles.find(path);
       const auto sum = sums->find(path.substr(1));
       Claim claim{.package = index, .conffile = conffile != package.conffiles.end()};

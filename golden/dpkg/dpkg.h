@@ -46,12 +46,15 @@ struct DpkgFiles {
 // Hashes every regular file that the list of an installed package has, where it really is: under the
 // name that dpkg-divert(1) gave it, and with symbolic links in its directories followed inside the tree
 // (after "usrmerge" the kernel logs /usr/bin/sh for /bin/sh). A file that is itself a symbolic link is
-// not followed. Each file is compared with the MD5 sum that its package came with. Nothing outside the
-// directory is ever opened, whoever writes to the tree meanwhile.
+// not followed. Each file is compared with the MD5 sum that its package came with. A package that a
+// distroless image has in var/lib/dpkg/status.d has those files that its sums there are of. Nothing
+// outside the directory is ever opened, whoever writes to the tree meanwhile.
 //
 // Fails with, in this order:
-//   kFileUnreadable   no directory, no var/lib/dpkg/status, or a file or directory that cannot be read
-//   kGoldenMalformed  the database is not one that dpkg writes; an installed package has no list
+//   kFileUnreadable   no directory, neither var/lib/dpkg/status nor status.d, or a file or directory
+//                     that cannot be read
+//   kGoldenMalformed  the database is not one that dpkg writes; an installed package has no list, or
+//                     one of status.d neither list nor sums
 //   kGoldenTooLarge   the database is over kMaxDpkgBytes or kMaxDpkgPackages, there are more than
 //                     kMaxSetFiles files, or a path is over kMaxSetPathBytes
 //   kConfigInvalid    this machine's OpenSSL has no MD5

@@ -58,6 +58,17 @@ class DpkgRoot {
     add("info/" + name + ".md5sums", sums);
   }
 
+  // Adds a package as distroless images have it.
+  void status_d(const std::string& name, const Files& files) const {
+    std::filesystem::create_directories(dir_ / "var/lib/dpkg/status.d");
+    add("status.d/" + name, "Package: " + name + "\nVersion: 1\nArchitecture: amd64\n");
+    add("status.d/" + name + ".md5sums", "");
+    for (const auto& [path, content] : files) {
+      file(path, content);
+      add("status.d/" + name + ".md5sums", md5_hex(content) + "  " + path.substr(1) + '\n');
+    }
+  }
+
   void stanza(const std::string& name, std::string_view more = "",
               std::string_view state = "install ok installed") const {
     add("status", "Package: " + name + "\nStatus: " + std::string(state) +

@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "golden/set_file.h"
+#include "tests/support/fault_of.h"
 
 using namespace assay;
+using testing::fault_of;
 
 namespace {
 
@@ -87,6 +89,35 @@ TEST_CASE("parse_dpkg_status: what dpkg does not write is refused, by line") {
     CHECK(got.error().id == FaultId::kGoldenMalformed);
     CAPTURE(got.error().detail);
     CHECK(got.error().detail.starts_with(row.says));
+  }
+}
+
+TEST_CASE("parse_dpkg_status_d: a stanza without a state is of a package that is there") {
+  const auto parse = [](std::string_view text) { return parse_dpkg_status_d(as_bytes(text)); };
+  const auto got = parse("Package: libc6\nArchitecture: amd64\nDescription: x\n more\n");
+  REQUIRE(got);
+  CHECK(got->name == "libc6");
+  CHECK(got->architecture == "amd64");
+  CHECK(got->state == PackageState::kThere);
+  const auto removed = parse("Package: p\nStatus: deinstall ok config-files\n");
+  REQUIRE(removed);
+  CHECK(removed->state == PackageState::kAbsent);
+  for (const char* text : {"", "Version: 1\n", "Package: p\n\nPackage: q\n", "Package: ../p\n",
+                           "Package: p\nStatus: x\n"}) {
+    CAPTURE(std::string(text));
+    CHECK(fault_of(parse(text)) == FaultId::kGoldenMalformed);
+  }
+}
+
+TEST_CASE("paths_of_dpkg_md5sums: has the files of sums, and no path that leads out") {
+  const auto paths = [](const std::string& path) {
+    return paths_of_dpkg_md5sums({{path, Md5{}}, {"usr/bin/z", Md5{}}});
+  };
+  CHECK(paths("etc/a b") == std::vector<std::string>{"/etc/a b", "/usr/bin/z"});
+  const std::string nul("a\0b", 3);
+  for (const std::string& path : {std::string("../a"), std::string("a//b"), std::string(""), nul}) {
+    CAPTURE(path);
+    CHECK(fault_of(paths(path)) == FaultId::kGoldenMalformed);
   }
 }
 

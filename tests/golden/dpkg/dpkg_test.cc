@@ -223,6 +223,41 @@ TEST_CASE("build_from_dpkg: a package that is half installed is left out by name
   CHECK(build(root).half_installed == Paths{"half"});
 }
 
+TEST_CASE("build_from_dpkg: a distroless image's packages have the files of their sums") {
+  const DpkgRoot root;
+  fs::remove(root / "var/lib/dpkg/status");
+  fs::create_directories(root / "usr/lib");
+  fs::create_symlink("usr/lib", root / "lib");
+  root.status_d("libc6", {{"/lib/libc.so.6", "c"}, {"/usr/share/doc/libc6/copyright", "d"}});
+  root.status_d("tzdata", {{"/usr/share/zoneinfo/UTC", "u"}});
+  root.status_d("meta", {});
+  root.file("/usr/lib/stranger", "s");
+  root.file("/usr/share/zoneinfo/UTC", "changed");
+  fs::remove_all(root / "usr/share/doc");
+  const DpkgFiles got = build(root);
+  CHECK(paths(got) == Paths{"/usr/lib/libc.so.6"});
+  CHECK(got.packages == 3);
+  CHECK(got.missing == Paths{"/usr/share/doc/libc6/copyright"});
+  REQUIRE(got.changed.size() == 1);
+  CHECK(got.changed[0].file.path == "/usr/share/zoneinfo/UTC");
+  CHECK(got.changed[0].package == "tzdata");
+  CHECK(got.unchecked == 0);
+}
+
+TEST_CASE(
+    "build_from_dpkg: status and status.d are one database, and a list is taken before sums") {
+  const DpkgRoot root;
+  root.package("p", {{"/a", "a"}});
+  root.status_d("q", {{"/b", "b"}});
+  root.add("info/q.list", "/b\n/c\n");
+  root.file("/c", "c");
+  root.file("/var/lib/dpkg/status.d/gone", "Package: gone\nStatus: deinstall ok config-files\n");
+  const DpkgFiles got = build(root);
+  CHECK(paths(got) == Paths{"/a", "/b", "/c"});
+  CHECK(got.packages == 2);
+  CHECK(got.unchecked == 1);
+}
+
 TEST_CASE("build_from_dpkg: what is no package database is refused, by name and reason") {
   struct Row {
     std::string name;
@@ -256,6 +291,25 @@ TEST_CASE("build_from_dpkg: what is no package database is refused, by name and 
        FaultId::kGoldenMalformed, "p.md5sums: line 2"},
       {"no list", [](const DpkgRoot& r) { r.stanza("listless"); }, FaultId::kGoldenMalformed,
        "package listless is installed and has no list"},
+      {"no list, but sums", [&](const DpkgRoot& r) { fs::remove(r / (database + "info/p.list")); },
+       FaultId::kGoldenMalformed, "package p is installed and has no list"},
+      {"neither list nor sums",
+       [](const DpkgRoot& r) { r.file("/var/lib/dpkg/status.d/old", "Package: old\n"); },
+       FaultId::kGoldenMalformed, "package old is installed and has no list"},
+      {"a bad stanza in status.d",
+       [](const DpkgRoot& r) { r.file("/var/lib/dpkg/status.d/q", "Package: p\n\nPackage: q\n"); },
+       FaultId::kGoldenMalformed, "status.d/q: 2 packages, not one"},
+      {"a directory in status.d",
+       [](const DpkgRoot& r) { r.file("/var/lib/dpkg/status.d/q/x", ""); },
+       FaultId::kFileUnreadable, "status.d/q: not a regular file"},
+      {"a status.d that is no directory",
+       [](const DpkgRoot& r) { r.file("/var/lib/dpkg/status.d", ""); }, FaultId::kFileUnreadable,
+       "var/lib/dpkg/status.d: Not a directory"},
+      {"a sum of what is outside",
+       [](const DpkgRoot& r) {
+         r.status_d("q", {{"/../q", "q"}});
+       },
+       FaultId::kGoldenMalformed, "q.md5sums: a bad path: ../q"},
       {"no file", [](const DpkgRoot& r) { fs::remove(r / "a"); }, FaultId::kGoldenMalformed,
        "has no file of an installed package"},
       {"a database over the limit",
