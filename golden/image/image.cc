@@ -75,12 +75,16 @@ class LayerRun {
 }  // namespace
 
 Result<ImageFiles> build_from_image(const ImageOptions& options) {
-  ASSAY_CHECK(!options.algorithms.empty() && options.threads > 0);
   ASSAY_TRY(const std::unique_ptr<BlobStore> blobs, open_blobs(options.path));
+  return build_from_blobs(*blobs, options);
+}
+
+Result<ImageFiles> build_from_blobs(const BlobStore& blobs, const ImageOptions& options) {
+  ASSAY_CHECK(!options.algorithms.empty() && options.threads > 0);
   const ImageChoice choice{.ref = options.ref, .platform = options.platform};
   ASSAY_TRY(ImageManifest image, options.form == ImageForm::kOciLayout
-                                     ? read_oci_layout(*blobs, choice)
-                                     : read_docker_archive(*blobs, choice));
+                                     ? read_oci_layout(blobs, choice)
+                                     : read_docker_archive(blobs, choice));
   std::erase_if(image.names, [](const std::string& name) { return !valid_set_name(name); });
   if (image.names.size() > kMaxSetImageItems) {
     return fail(FaultId::kImageTooLarge, "over " + std::to_string(kMaxSetImageItems) + " names");
@@ -89,7 +93,7 @@ Result<ImageFiles> build_from_image(const ImageOptions& options) {
   out.image = {.names = std::move(image.names), .digests = std::move(image.digests), .layers = {}};
   for (const ImageLayer& layer : image.layers) out.image.layers.push_back(layer.diff_id);
   ASSAY_TRY(const std::vector<Table> tables,
-            LayerRun(*blobs, options, std::move(image.layers)).run());
+            LayerRun(blobs, options, std::move(image.layers)).run());
   static_assert(kMaxImageLayers <= kMaxSetImageItems);
   ImageTree tree;
   for (const Table& table : tables) ASSAY_OK(tree.apply(table));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "golden/image/blob.h"
 #include "golden/image/layer.h"
 #include "golden/rootfs.h"
 
@@ -47,5 +48,8 @@ struct ImageFiles {
 //
 // Memory: the tables of the layers' entries.
 Result<ImageFiles> build_from_image(const ImageOptions& options);
+
+// Likewise of parts that lie elsewhere: `options.path` is a name for people.
+Result<ImageFiles> build_from_blobs(const BlobStore& blobs, const ImageOptions& options);
 
 }  // namespace assay
