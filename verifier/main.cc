@@ -18,6 +18,7 @@
 #include "verifier/scheduler.h"
 #include "verifier/secret_file.h"
 #include "verifier/services/enrolment_service.h"
+#include "verifier/services/golden_service.h"
 #include "verifier/services/operator_service.h"
 #include "verifier/sessions/agent_service.h"
 #include "verifier/sinks/webhook.h"
@@ -175,8 +176,12 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
       make_enrolment_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
   const Pushers pushers(store, clock, inputs.operators);
   Scheduler grace(clock, [&] { return end_grace(store, golden, reporter, clock); });
-  services.push_back(make_golden_service({store, golden, reporter, clock, inputs.operators, pushers,
-                                          inputs.pushes, [&grace] { grace.wake(); }}));
+  const GoldenWorld golden_world{
+      store, golden, reporter, clock, inputs.operators, pushers, inputs.pushes, [&grace] {
+        grace.wake();
+      }};
+  GoldenSets golden_sets(golden_world);
+  services.push_back(make_golden_service(golden_sets, golden_world));
   ASSAY_TRY(const GrpcServer server, GrpcServer::start(inputs.grpc, std::move(services)));
   spdlog::info("event=started version={} grpc_port={} http_port={}", ASSAY_VERSION, server.port(),
                admin.port());

@@ -8,7 +8,7 @@
 
 #include "verifier/http/metrics.h"
 #include "verifier/ledger.h"
-#include "verifier/services/golden_service.h"
+#include "verifier/services/golden_sets.h"
 #include "verifier/sessions/sessions.h"
 #include "verifier/sinks/outbox.h"
 #include "verifier/store/store.h"

@@ -3,13 +3,10 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
 #include <utility>
 
 #include "assay/v1/golden.grpc.pb.h"
 #include "core/text.h"
-#include "golden/set_file.h"
 #include "verifier/access/push_token.h"
 #include "verifier/services/authorise.h"
 #include "verifier/services/codec.h"
@@ -22,12 +19,13 @@ using grpc::ServerUnaryReactor;
 
 constexpr std::size_t kMaxPieceBytes = std::size_t{1} << 20;
 constexpr std::uint32_t kMaxListed = 1000;
-constexpr int kMaxPushesAtOnce = 4;  // each may hold a whole set file
-constexpr std::chrono::minutes kLongestPush{15};
 constexpr std::uint64_t kMaxTokenLifetimeSeconds = std::uint64_t{366} * 24 * 3600;
 constexpr std::size_t kMaxTokenName = 64;
 constexpr int kMaxTokenScopes = 32;
-constexpr const char* kOperator = "operator";
+
+Instant deadline_of(const CallbackServerContext& context) {
+  return std::chrono::time_point_cast<Instant::duration>(context.deadline());
+}
 
 GoldenId id_of(const std::string& name, std::uint64_t generation) {
   return {.name = name, .generation = generation == 0 ? std::nullopt : std::optional(generation)};
@@ -109,137 +107,56 @@ Result<PushTokenRecord> parse_token(const v1::CreatePushTokenRequest& request, I
                          .expires_at = now + std::chrono::seconds(request.lifetime_s())};
 }
 
-bool is_idempotency_key(std::string_view text) {
-  return text.size() <= kMaxIdempotencyKeyBytes &&
-         std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-}
-
-// What a push says beside its file.
-struct PushWishes {
-  std::string idempotency_key;
-  bool draft = false;
-};
-
-// What calls share: the world, one change at a time of store and index, and how many pushes are
-// under way.
-struct Sets {
-  GoldenWorld world;
-  std::mutex changing = {};
-  std::atomic<int> pushes = 0;
-
-  GoldenActor operators() const { return {.by = kOperator, .at = world.clock.now()}; }
-
-  // Makes what the store says what appraisals use.
-  Status refresh() {
-    const auto contents = world.index.refresh(world.store, world.clock.now());
-    world.changed();  // also after a failure: it is tried again
-    if (!contents) return tl::unexpected<Fault>(contents.error());
-    world.sink.golden_changed(*contents);
-    return {};
-  }
-
-  Result<GoldenPush> push(ByteView file, const Pusher& pusher, const PushWishes& wishes) {
-    if (!is_idempotency_key(wishes.idempotency_key)) {
-      return fail(FaultId::kRequestInvalid,
-                  "an idempotency key is at most 128 printable characters");
-    }
-    ASSAY_TRY(PushedSet pushed, read_pushed_set(file, world.rules.signers));
-    ASSAY_OK(pusher.may_push(pushed.set.name));
-    const std::scoped_lock lock(changing);
-    ASSAY_TRY(GoldenPush push, world.store.push_golden({.set = std::move(pushed.set),
-                                                        .digest = pushed.digest,
-                                                        .by = pusher.name,
-                                                        .signed_by = std::move(pushed.signed_by),
-                                                        .state = wishes.draft ? GoldenState::kDraft
-                                                                              : world.rules.pushed,
-                                                        .grace = world.rules.grace,
-                                                        .idempotency_key = wishes.idempotency_key},
-                                                       world.clock.now()));
-    if (push.changed) ASSAY_OK(refresh());
-    return push;
-  }
-
-  Result<GoldenRecord> approve(const GoldenId& id) {
-    const std::scoped_lock lock(changing);
-    ASSAY_TRY(GoldenRecord set, world.store.approve_golden(id, operators(), world.rules.grace));
-    ASSAY_OK(refresh());
-    return set;
-  }
-
-  Result<std::vector<GoldenRecord>> revoke(const GoldenId& id, std::string_view reason) {
-    if (reason.empty() || reason.size() > kMaxRevocationReasonBytes) {
-      return fail(FaultId::kRequestInvalid, "say why, in 1 to 512 bytes");
-    }
-    const std::scoped_lock lock(changing);
-    ASSAY_TRY(auto sets, world.store.revoke_golden(id, operators(), reason));
-    ASSAY_OK(refresh());
-    return sets;
-  }
-};
-
-// One push: pieces are collected up to the limit of an envelope. Deletes itself in OnDone.
+// One push. Deletes itself in OnDone.
 class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
  public:
-  PushReactor(Sets& sets, const CallbackServerContext& context, v1::PushResponse* response)
-      : sets_(sets), response_(response) {
-    if (const Status begun = begin(context); !begun) {
-      Finish(to_status(begun.error()));
+  PushReactor(GoldenSets& sets, const CallbackServerContext& context, v1::PushResponse* response)
+      : push_(sets.open_push(authorization_of(context), deadline_of(context))),
+        response_(response) {
+    if (!push_) {
+      Finish(to_status(push_.error()));
     } else {
       StartRead(&piece_);
     }
   }
-  ~PushReactor() override {
-    if (counted_) --sets_.pushes;
-  }
 
   void OnReadDone(bool ok) override {
     if (!ok) return Finish(store());
-    const ByteView data = as_bytes(piece_.data());
-    if (data.size() > kMaxPieceBytes || data.size() > kMaxEnvelopeBytes - file_.size()) {
-      return Finish(to_status(
-          {.id = FaultId::kGoldenTooLarge, .detail = "a piece over 1 MiB or a file over 360 MiB"}));
-    }
-    if (file_.empty()) {
+    if (push_->empty()) {
       wishes_ = {.idempotency_key = piece_.idempotency_key(), .draft = piece_.draft()};
     }
-    file_.insert(file_.end(), data.begin(), data.end());
+    if (const Status added = add(as_bytes(piece_.data())); !added) {
+      return Finish(to_status(added.error()));
+    }
     StartRead(&piece_);
   }
 
   void OnDone() override { delete this; }
 
  private:
-  // Only who may push takes one of the places, and for a time that ends.
-  Status begin(const CallbackServerContext& context) {
-    ASSAY_TRY(pusher_, sets_.world.pushers.authenticate(authorization_of(context)));
-    if (context.deadline() > sets_.world.clock.now() + kLongestPush) {
-      return fail(FaultId::kRequestInvalid, "give the push a deadline of at most 15 minutes");
-    }
-    counted_ = true;
-    if (++sets_.pushes <= kMaxPushesAtOnce) return {};
-    return fail(FaultId::kUnavailable, "other pushes are under way; try again");
+  Status add(ByteView data) {
+    if (data.size() > kMaxPieceBytes) return fail(FaultId::kGoldenTooLarge, "a piece over 1 MiB");
+    return push_->add(data);
   }
 
   grpc::Status store() {
-    const auto push = sets_.push(file_, pusher_, wishes_);
-    if (!push) return to_status(push.error());
-    encode(push->set, *response_->mutable_set());
-    response_->set_changed(push->changed);
+    const auto stored = push_->store(wishes_);
+    if (!stored) return to_status(stored.error());
+    encode(stored->set, *response_->mutable_set());
+    response_->set_changed(stored->changed);
     return grpc::Status::OK;
   }
 
-  Sets& sets_;
+  Result<OpenPush> push_;
   v1::PushResponse* response_;
   v1::PushRequest piece_;
-  Pusher pusher_{};
-  bool counted_ = false;  // among the pushes under way
   PushWishes wishes_;
-  Bytes file_;
 };
 
 class GoldenService final : public v1::GoldenService::CallbackService {
  public:
-  explicit GoldenService(const GoldenWorld& world) : sets_{world} {}
+  GoldenService(GoldenSets& sets, const GoldenWorld& world)
+      : sets_(sets), store_(world.store), clock_(world.clock), token_(world.token) {}
 
   grpc::ServerReadReactor<v1::PushRequest>* Push(CallbackServerContext* context,
                                                  v1::PushResponse* response) override {
@@ -248,8 +165,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
 
   ServerUnaryReactor* List(CallbackServerContext* context, const v1::ListGoldenRequest*,
                            v1::ListGoldenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(const auto sets, sets_.world.store.golden_sets());
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const auto sets, store_.golden_sets());
       encode(sets, *response);
       return {};
     });
@@ -257,10 +174,9 @@ class GoldenService final : public v1::GoldenService::CallbackService {
 
   ServerUnaryReactor* Get(CallbackServerContext* context, const v1::GetGoldenRequest* request,
                           v1::GetGoldenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      Store& store = sets_.world.store;
+    return answer(*context, token_, [&]() -> Status {
       const GoldenId id = id_of(request->name(), request->generation());
-      ASSAY_TRY(const GoldenRecord set, store.golden_set(id));
+      ASSAY_TRY(const GoldenRecord set, store_.golden_set(id));
       encode(set, *response->mutable_set());
       if (request->offset() == 0) {
         if (set.image) encode(*set.image, *response->mutable_image());
@@ -269,7 +185,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       }
       if (request->limit() == 0) return {};
       ASSAY_TRY(const auto files,
-                store.golden_files(id, request->offset(), std::min(request->limit(), kMaxListed)));
+                store_.golden_files(id, request->offset(), std::min(request->limit(), kMaxListed)));
       for (const GoldenFile& file : files) encode(file, *response->add_files());
       return {};
     });
@@ -278,8 +194,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* History(CallbackServerContext* context,
                               const v1::GoldenHistoryRequest* request,
                               v1::ListGoldenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(const auto sets, sets_.world.store.golden_history(request->name()));
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const auto sets, store_.golden_history(request->name()));
       encode(sets, *response);
       return {};
     });
@@ -288,7 +204,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* Approve(CallbackServerContext* context,
                               const v1::ApproveGoldenRequest* request,
                               v1::ApproveGoldenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
+    return answer(*context, token_, [&]() -> Status {
       ASSAY_TRY(const GoldenRecord set,
                 sets_.approve(id_of(request->name(), request->generation())));
       encode(set, *response->mutable_set());
@@ -298,7 +214,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
 
   ServerUnaryReactor* Revoke(CallbackServerContext* context, const v1::RevokeGoldenRequest* request,
                              v1::ListGoldenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
+    return answer(*context, token_, [&]() -> Status {
       ASSAY_TRY(const auto sets,
                 sets_.revoke(id_of(request->name(), request->generation()), request->reason()));
       encode(sets, *response);
@@ -309,9 +225,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* ListRuns(CallbackServerContext* context,
                                const v1::ListGoldenRunsRequest* request,
                                v1::ListGoldenRunsResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(const auto runs,
-                sets_.world.store.golden_runs(id_of(request->name(), request->generation())));
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const auto runs, store_.golden_runs(id_of(request->name(), request->generation())));
       for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
       response->set_total(runs.total);
       return {};
@@ -321,10 +236,10 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* CreatePushToken(CallbackServerContext* context,
                                       const v1::CreatePushTokenRequest* request,
                                       v1::CreatePushTokenResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(const PushTokenRecord token, parse_token(*request, sets_.world.clock.now()));
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const PushTokenRecord token, parse_token(*request, clock_.now()));
       const std::string secret = make_push_token();
-      ASSAY_OK(sets_.world.store.add_push_token(token, push_token_hash(secret), kOperator));
+      ASSAY_OK(store_.add_push_token(token, push_token_hash(secret), GoldenSets::kOperator));
       encode(token, *response->mutable_token());
       response->set_secret(secret);
       return {};
@@ -334,8 +249,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* ListPushTokens(CallbackServerContext* context,
                                      const v1::ListPushTokensRequest*,
                                      v1::ListPushTokensResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(const auto tokens, sets_.world.store.push_tokens());
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const auto tokens, store_.push_tokens());
       for (const PushTokenRecord& token : tokens) encode(token, *response->add_tokens());
       return {};
     });
@@ -344,17 +259,16 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   ServerUnaryReactor* RevokePushToken(CallbackServerContext* context,
                                       const v1::RevokePushTokenRequest* request,
                                       v1::RevokePushTokenResponse*) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      return sets_.world.store.revoke_push_token(request->name(), sets_.operators());
+    return answer(*context, token_, [&]() -> Status {
+      return store_.revoke_push_token(request->name(), sets_.operators());
     });
   }
 
   ServerUnaryReactor* ListAudit(CallbackServerContext* context, const v1::ListAuditRequest* request,
                                 v1::ListAuditResponse* response) override {
-    return answer(*context, sets_.world.token, [&]() -> Status {
-      ASSAY_TRY(
-          const auto entries,
-          sets_.world.store.audit(request->before_id(), std::min(request->limit(), kMaxListed)));
+    return answer(*context, token_, [&]() -> Status {
+      ASSAY_TRY(const auto entries,
+                store_.audit(request->before_id(), std::min(request->limit(), kMaxListed)));
       for (const AuditRecord& entry : entries) {
         v1::AuditEntry& out = *response->add_entries();
         out.set_id(entry.id);
@@ -370,7 +284,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
 
  private:
   Status add_signers(const GoldenId& set, v1::GetGoldenResponse& response) {
-    ASSAY_TRY(const auto signers, sets_.world.store.golden_signers(set));
+    ASSAY_TRY(const auto signers, store_.golden_signers(set));
     for (const GoldenSigner& signer : signers) {
       v1::GoldenSigner& out = *response.add_signers();
       out.set_name(signer.name);
@@ -379,13 +293,16 @@ class GoldenService final : public v1::GoldenService::CallbackService {
     return {};
   }
 
-  Sets sets_;
+  GoldenSets& sets_;
+  Store& store_;
+  const Clock& clock_;
+  const OperatorToken& token_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_golden_service(const GoldenWorld& world) {
-  return std::make_unique<GoldenService>(world);
+std::unique_ptr<grpc::Service> make_golden_service(GoldenSets& sets, const GoldenWorld& world) {
+  return std::make_unique<GoldenService>(sets, world);
 }
 
 }  // namespace assay

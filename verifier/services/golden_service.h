@@ -1,17 +1,9 @@
-// The gRPC service that golden sets are pushed to.
+// The gRPC service that golden sets are pushed to and read from.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
-#include <vector>
 
-#include "verifier/access/pushers.h"
-#include "verifier/access/set_signers.h"
-#include "verifier/clock.h"
-#include "verifier/golden_index.h"
-#include "verifier/services/operator_token.h"
-#include "verifier/store/store.h"
+#include "verifier/services/golden_sets.h"
 
 namespace grpc {
 class Service;
@@ -19,32 +11,7 @@ class Service;
 
 namespace assay {
 
-// Sees the golden sets change: metrics.
-class GoldenSink {
- public:
-  virtual ~GoldenSink() = default;
-  virtual void golden_changed(const GoldenIndex::Contents& contents) = 0;
-};
-
-// What pushes have to bring, and what they become.
-struct PushRules {
-  std::vector<SignerRule> signers;
-  GoldenState pushed = GoldenState::kApproved;
-  std::chrono::milliseconds grace{};
-};
-
-struct GoldenWorld {
-  Store& store;
-  GoldenIndex& index;
-  GoldenSink& sink;
-  const Clock& clock;
-  const OperatorToken& token;
-  const Pushers& pushers;
-  const PushRules& rules;
-  std::function<void()> changed;  // after every change of a set
-};
-
-// A service for a grpc::ServerBuilder; proto/assay/v1/golden.proto. Borrows what is in `world`.
-std::unique_ptr<grpc::Service> make_golden_service(const GoldenWorld& world);
+// A service for a grpc::ServerBuilder; proto/assay/v1/golden.proto. Borrows `sets` and what is in `world`.
+std::unique_ptr<grpc::Service> make_golden_service(GoldenSets& sets, const GoldenWorld& world);
 
 }  // namespace assay
