@@ -58,6 +58,7 @@ struct Inputs {
   Policy policy;
   VendorRoots vendor_roots;
   PushRules pushes;
+  TlsIdentity https;
 };
 
 Result<Policy> load_policy(const std::filesystem::path& file) {
@@ -72,6 +73,8 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
   ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
   ASSAY_TRY(std::string key, read_secret_file(config.tls_key));
+  ASSAY_OK(check_key_pair({.listen = {}, .certificate = certificate, .key = key}));
+  ASSAY_TRY(TlsIdentity https, TlsIdentity::load(certificate, key));
   Inputs out{
       .operators = operators,
       .grpc = {.listen = format_listen_address(config.grpc_listen),
@@ -80,13 +83,13 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
       .webhooks = {},
       .policy = {},
       .vendor_roots = {},
-      .pushes = {.signers = {}, .pushed = config.golden_pushed, .grace = config.golden_grace}};
+      .pushes = {.signers = {}, .pushed = config.golden_pushed, .grace = config.golden_grace},
+      .https = std::move(https)};
   ASSAY_TRY(out.pushes.signers, load_signer_rules(config.golden_signers));
   ASSAY_TRY(out.policy, load_policy(config.policy_file));
   if (!config.vendor_roots.empty()) {
     ASSAY_TRY(out.vendor_roots, load_vendor_roots(config.vendor_roots));
   }
-  ASSAY_OK(check_key_pair(out.grpc));
   for (const WebhookSettings& hook : config.webhooks) {
     ASSAY_TRY(const std::string text, read_secret_file(hook.secret_file));
     ASSAY_TRY(Bytes secret, parse_webhook_secret(text));
@@ -165,8 +168,9 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
   sessions.set_wake([&scheduler] { scheduler.wake(); });
   ASSAY_TRY(const AdminHttp admin,
-            AdminHttp::listen({config.http_listen.host, config.http_listen.port}, metrics,
-                              [&reporter] { return reporter.store_status(); }));
+            AdminHttp::listen(
+                {.host = config.http_listen.host, .port = config.http_listen.port},
+                {metrics, [&reporter] { return reporter.store_status(); }, inputs.https, clock}));
 
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(make_agent_service(sessions));

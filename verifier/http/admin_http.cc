@@ -1,22 +1,22 @@
 #include "verifier/http/admin_http.h"
 
 #include <httplib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <latch>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <thread>
 
 #include "core/text.h"
+#include "verifier/http/exchange.h"
 #include "verifier/http/task_queue.h"
 
 namespace assay {
 namespace {
 
-constexpr assay::TaskQueue::Size kQueue{.threads = 4, .waiting = 16};
-constexpr std::size_t kMaxBodyBytes = std::size_t{64} << 10;
-constexpr std::chrono::seconds kTimeout{5};
+constexpr assay::TaskQueue::Size kQueue{.threads = 16, .waiting = 16};
 
 // How httplib wants its threads.
 class RequestQueue final : public httplib::TaskQueue {
@@ -27,37 +27,6 @@ class RequestQueue final : public httplib::TaskQueue {
  private:
   assay::TaskQueue queue_{kQueue};
 };
-
-std::string_view status_title(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 413:
-      return "Payload Too Large";
-    case 414:
-      return "URI Too Long";
-    case 500:
-      return "Internal Server Error";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Error";
-  }
-}
-
-// RFC 9457. The type "about:blank" says that the status alone is the kind of problem.
-void set_problem(httplib::Response& response, int status, std::string_view detail) {
-  const nlohmann::ordered_json problem = {{"type", "about:blank"},
-                                          {"title", status_title(status)},
-                                          {"status", status},
-                                          {"detail", shorten(detail, 500)}};
-  using Replace = nlohmann::ordered_json::error_handler_t;
-  response.status = status;
-  response.set_content(problem.dump(-1, ' ', false, Replace::replace) + '\n',
-                       "application/problem+json");
-}
 
 // httplib's default is SO_REUSEPORT, which lets two verifiers share a port without a word.
 void set_socket_options(socket_t socket) {
@@ -77,80 +46,95 @@ tl::unexpected<Fault> cannot_listen(const AdminHttpConfig& config, int error) {
                                            "; choose an address of this machine with http_listen");
 }
 
+// A descriptor that can be read from once ring() was called.
+class Bell {
+ public:
+  Bell() : fd_(::eventfd(0, EFD_CLOEXEC)) { ASSAY_CHECK(fd_ >= 0); }
+  ~Bell() { ::close(fd_); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+  void ring() { ASSAY_CHECK(::eventfd_write(fd_, 1) == 0); }
+  int fd() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+// httplib accepts; what is said on a connection is for serve_exchange().
+class Listener final : public httplib::Server {
+ public:
+  Listener(const Connection::World& world, HttpRoutes routes)
+      : world_(world), routes_(std::move(routes)) {}
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    Connection connection(socket, world_);
+    if (connection.open()) serve_exchange(connection, routes_, world_.clock);
+    return true;
+  }
+
+  const Connection::World world_;
+  const HttpRoutes routes_;
+};
+
 }  // namespace
 
 class AdminHttp::Server {
  public:
-  Server(const Metrics& metrics, Readiness readiness)
-      : metrics_(metrics), readiness_(std::move(readiness)) {
-    server_.set_socket_options(set_socket_options);
-    server_.set_keep_alive_max_count(1);
-    server_.set_payload_max_length(kMaxBodyBytes);
-    server_.set_read_timeout(kTimeout);
-    server_.set_write_timeout(kTimeout);
-    server_.new_task_queue = [this] {
+  Server(const AdminHttpConfig& config, const AdminHttpWorld& world)
+      : config_(config),
+        world_(world),
+        listener_({world.identity, world.clock, config_.limits, stop_.fd()},
+                  [this](const HttpRequest& request, Privacy) { return answer(request); }) {
+    listener_.set_socket_options(set_socket_options);
+    listener_.new_task_queue = [this] {
       serving_.count_down();
       return new RequestQueue;
     };
-    add_routes();
   }
 
   ~Server() {
     if (!thread_.joinable()) return;
     serving_.wait();  // stop() before that would be lost
-    server_.stop();
+    stop_.ring();
+    listener_.stop();
   }
 
-  Status listen(const AdminHttpConfig& config) {
+  Status listen() {
     errno = 0;
-    const int port = config.port == 0 ? server_.bind_to_any_port(config.host)
-                     : server_.bind_to_port(config.host, config.port) ? config.port
-                                                                      : -1;
-    if (port <= 0) return cannot_listen(config, errno);
+    const int port = config_.port == 0 ? listener_.bind_to_any_port(config_.host)
+                     : listener_.bind_to_port(config_.host, config_.port) ? config_.port
+                                                                          : -1;
+    if (port <= 0) return cannot_listen(config_, errno);
     port_ = static_cast<std::uint16_t>(port);
-    thread_ = std::jthread([this] { server_.listen_after_bind(); });
+    thread_ = std::jthread([this] { listener_.listen_after_bind(); });
     return {};
   }
 
   std::uint16_t port() const { return port_; }
 
  private:
-  void add_routes() {
-    server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content("ok\n", "text/plain");
-    });
-    server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
-      if (ready(response)) response.set_content("ok\n", "text/plain");
-    });
-    server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      if (ready(response)) {
-        response.set_content(metrics_.text(), std::string(kMetricsContentType));
-      }
-    });
-    server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-      if (response.body.empty()) {
-        set_problem(response, response.status,
-                    response.status == 404 ? "there is nothing here; /metrics, /healthz and "
-                                             "/readyz are what this port serves"
-                                           : "the request cannot be served");
-      }
-    });
-    server_.set_exception_handler(
-        [](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
-          set_problem(response, 500, "the verifier could not make an answer");
-        });
+  HttpReply answer(const HttpRequest& request) const {
+    const std::string& path = request.path;
+    if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
+      return problem(404,
+                     "there is nothing here; /metrics, /healthz and /readyz are what this "
+                     "port serves");
+    }
+    if (request.method != "GET" && request.method != "HEAD") {
+      return wrong_method(request, "GET, HEAD");
+    }
+    const Status ready = path == "/healthz" ? Status() : world_.readiness();
+    if (!ready) return problem(503, format_fault(ready.error()));
+    if (path != "/metrics") return HttpAnswer{.content_type = "text/plain", .body = "ok\n"};
+    return HttpAnswer{.content_type = std::string(kMetricsContentType),
+                      .body = world_.metrics.text()};
   }
 
-  // Otherwise the answer says why not.
-  bool ready(httplib::Response& response) const {
-    const Status status = readiness_();
-    if (!status) set_problem(response, 503, format_fault(status.error()));
-    return status.has_value();
-  }
-
-  const Metrics& metrics_;
-  const Readiness readiness_;
-  httplib::Server server_;
+  const AdminHttpConfig config_;
+  const AdminHttpWorld world_;
+  Bell stop_;
+  Listener listener_;
   std::latch serving_{1};
   std::uint16_t port_ = 0;
   std::jthread thread_;  // last: it uses all of the above
@@ -160,10 +144,9 @@ AdminHttp::AdminHttp(std::unique_ptr<Server> server) : server_(std::move(server)
 AdminHttp::~AdminHttp() = default;
 AdminHttp::AdminHttp(AdminHttp&&) noexcept = default;
 
-Result<AdminHttp> AdminHttp::listen(const AdminHttpConfig& config, const Metrics& metrics,
-                                    Readiness readiness) {
-  auto server = std::make_unique<Server>(metrics, std::move(readiness));
-  ASSAY_OK(server->listen(config));
+Result<AdminHttp> AdminHttp::listen(const AdminHttpConfig& config, const AdminHttpWorld& world) {
+  auto server = std::make_unique<Server>(config, world);
+  ASSAY_OK(server->listen());
   return AdminHttp(std::move(server));
 }
 

@@ -6,30 +6,14 @@
 #include <atomic>
 #include <nlohmann/json.hpp>
 
+#include "tests/verifier/http/admin_case.h"
+#include "tests/verifier/http/raw_socket.h"
+
 namespace assay {
 namespace {
 
-struct AdminCase {
-  AdminCase() {
-    auto listening = AdminHttp::listen({.port = 0}, metrics, [this]() -> Status {
-      if (ready) return {};
-      return fail(FaultId::kStoreFull, "no space left");
-    });
-    REQUIRE_MESSAGE(listening, listening.error().detail);
-    admin.emplace(*std::move(listening));
-  }
-
-  httplib::Response get(const std::string& target) const {
-    httplib::Client client("127.0.0.1", admin->port());
-    const auto result = client.Get(target);
-    REQUIRE(result);
-    return *result;
-  }
-
-  Metrics metrics;
-  std::atomic<bool> ready = true;
-  std::optional<AdminHttp> admin;
-};
+using testing::AdminCase;
+using testing::RawSocket;
 
 void check_problem(const httplib::Response& response, int status, const std::string& detail) {
   CHECK(response.status == status);
@@ -71,10 +55,14 @@ TEST_CASE("AdminHttp: what is not there is 404, and what is no request is 400") 
     CAPTURE(target);
     check_problem(c.get(target), 404, "/metrics");
   }
-  httplib::Client client("127.0.0.1", c.admin->port());
-  const auto posted = client.Post("/metrics", "x", "text/plain");
-  REQUIRE(posted);
-  check_problem(*posted, 404, "/metrics");
+  for (const std::string target : {"/metrics", "/healthz", "/readyz"}) {
+    httplib::Client client("127.0.0.1", c.admin->port());
+    const auto posted = client.Post(target, "x", "text/plain");
+    REQUIRE(posted);
+    check_problem(*posted, 405, target);
+    CHECK(posted->get_header_value("Allow") == "GET, HEAD");
+  }
+  CHECK(RawSocket(c.admin->port()).ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
 }
 
 TEST_CASE("AdminHttp: a body over the limit is refused") {
@@ -87,8 +75,7 @@ TEST_CASE("AdminHttp: a body over the limit is refused") {
 
 TEST_CASE("AdminHttp: a port that is taken is one clear line") {
   AdminCase c;
-  const auto second =
-      AdminHttp::listen({.port = c.admin->port()}, c.metrics, [] { return Status{}; });
+  const auto second = AdminHttp::listen({.port = c.admin->port()}, c.world());
   REQUIRE_FALSE(second);
   CHECK(second.error().id == FaultId::kUnavailable);
   CHECK(second.error().detail.find("127.0.0.1:" + std::to_string(c.admin->port())) !=
@@ -97,11 +84,10 @@ TEST_CASE("AdminHttp: a port that is taken is one clear line") {
 }
 
 TEST_CASE("AdminHttp: an address that is not ours is refused") {
-  const Metrics metrics;
+  const AdminCase c;
   for (const std::string host : {"192.0.2.1", "no-such-host.invalid"}) {
     CAPTURE(host);
-    const auto admin =
-        AdminHttp::listen({.host = host, .port = 0}, metrics, [] { return Status{}; });
+    const auto admin = AdminHttp::listen({.host = host, .port = 0}, c.world());
     REQUIRE_FALSE(admin);
     CHECK(admin.error().id == FaultId::kConfigInvalid);
     CHECK(admin.error().detail.find(host) != std::string::npos);
@@ -114,8 +100,8 @@ TEST_CASE("AdminHttp: the port is free again when it is gone, even if nobody eve
     AdminCase c;
     port = c.admin->port();
   }
-  const Metrics metrics;
-  const auto again = AdminHttp::listen({.port = port}, metrics, [] { return Status{}; });
+  const AdminCase c;
+  const auto again = AdminHttp::listen({.port = port}, c.world());
   REQUIRE(again);
   CHECK(again->port() == port);
 }
@@ -134,6 +120,96 @@ TEST_CASE("AdminHttp: many clients at once are all served") {
     }
   }
   CHECK(served == 40);
+}
+
+TEST_CASE("AdminHttp: who begins with TLS gets TLS, on the same port") {
+  const AdminCase c;
+  httplib::SSLClient client("localhost", c.admin->port());
+  const testing::TempDir dir;
+  const auto ca = dir.write("ca.pem", c.ca.certificate_pem());
+  client.set_ca_cert_path(ca.string());
+  const auto got = client.Get("/metrics");
+  REQUIRE_MESSAGE(got, httplib::to_string(got.error()));
+  CHECK(got->status == 200);
+  CHECK(got->body == c.metrics.text());
+  // A TLS client that does not trust the certificate is no reason to stop.
+  httplib::SSLClient stranger("localhost", c.admin->port());
+  CHECK_FALSE(stranger.Get("/healthz"));
+  CHECK(RawSocket(c.admin->port())
+            .ask(std::string_view("\x16\x03\x01\0\x04zzzz", 9))
+            .starts_with("\x15"));
+  CHECK(c.get("/healthz").status == 200);
+}
+
+TEST_CASE("AdminHttp: TLS before 1.2 is refused") {
+  const AdminCase c;
+  httplib::SSLClient client("localhost", c.admin->port());
+  client.enable_server_certificate_verification(false);
+  SSL_CTX_set_security_level(client.ssl_context(), 0);
+  SSL_CTX_set_max_proto_version(client.ssl_context(), TLS1_2_VERSION);
+  CHECK(client.Get("/healthz"));
+  SSL_CTX_set_min_proto_version(client.ssl_context(), TLS1_1_VERSION);
+  SSL_CTX_set_max_proto_version(client.ssl_context(), TLS1_1_VERSION);
+  CHECK_FALSE(client.Get("/healthz"));
+}
+
+TEST_CASE("AdminHttp: a key that is not the certificate's serves nothing") {
+  const testing::TestCa ca;
+  const auto one = ca.issue("DNS:localhost");
+  const auto other = ca.issue("DNS:localhost");
+  for (const auto& [certificate, key] :
+       {std::pair(one.certificate_pem, other.key_pem), std::pair(std::string(), one.key_pem),
+        std::pair(one.certificate_pem, std::string("no key"))}) {
+    const auto identity = TlsIdentity::load(certificate, key);
+    REQUIRE_FALSE(identity);
+    CHECK(identity.error().id == FaultId::kConfigInvalid);
+  }
+}
+
+TEST_CASE("AdminHttp: a head without an end is refused, however it is drawn out") {
+  const AdminCase c({.head = std::chrono::milliseconds(300)});
+  const std::string start = "GET /healthz HTTP/1.1\r\nHost: x\r\n";
+  RawSocket silent(c.admin->port());
+  CHECK(silent.rest() == "");
+  RawSocket slow(c.admin->port());
+  slow.send(start);
+  CHECK(slow.rest().starts_with("HTTP/1.1 408 "));
+  RawSocket drop_by_drop(c.admin->port());
+  drop_by_drop.send(start + "X: ");
+  while (drop_by_drop.sends_until_answer("x")) {
+  }
+  CHECK(drop_by_drop.rest().starts_with("HTTP/1.1 408 "));
+  RawSocket handshake(c.admin->port());
+  handshake.send("\x16\x03\x01\x02");
+  CHECK(handshake.rest() == "");
+  CHECK(c.get("/healthz").status == 200);
+}
+
+TEST_CASE("AdminHttp: a head is at most 32 KiB") {
+  const AdminCase c;
+  const std::string start = "GET /healthz HTTP/1.1\r\n";
+  const auto ask = [&](const std::string& headers) {
+    return RawSocket(c.admin->port()).ask(start + headers + "\r\n");
+  };
+  CHECK(ask("X: " + std::string(4096, 'x') + "\r\n").starts_with("HTTP/1.1 200 "));
+  std::string many;
+  for (int i = 0; i < 10'000; ++i) many += "X: y\r\n";
+  CHECK(ask(many).starts_with("HTTP/1.1 431 "));
+  CHECK(ask("X: " + std::string(100'000, 'x') + "\r\n").starts_with("HTTP/1.1 431 "));
+  CHECK(RawSocket(c.admin->port())
+            .ask("GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\n\r\n")
+            .starts_with("HTTP/1.1 414 "));
+  CHECK(c.get("/healthz").status == 200);
+}
+
+TEST_CASE("AdminHttp: connections that say nothing do not keep it from stopping") {
+  AdminCase c;
+  std::vector<std::unique_ptr<RawSocket>> idle;
+  for (int i = 0; i < 30; ++i) idle.push_back(std::make_unique<RawSocket>(c.admin->port()));
+  idle[0]->send("GET /healthz HTTP/1.1\r\n");
+  const auto began = std::chrono::steady_clock::now();
+  c.admin.reset();
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
 }
 
 }  // namespace
