@@ -13,7 +13,7 @@ build_packages=(
 )
 test_packages=(
   swtpm swtpm-tools libtss2-tcti-swtpm0 openssl sqlite3 prometheus ima-evm-utils
-  clang libclang-rt-14-dev umoci buildah skopeo zstd
+  clang libclang-rt-14-dev umoci buildah skopeo zstd curl python3-yaml
 )
 
 install_missing() {

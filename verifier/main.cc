@@ -167,10 +167,6 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
                     session_settings(config));
   Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
   sessions.set_wake([&scheduler] { scheduler.wake(); });
-  ASSAY_TRY(const AdminHttp admin,
-            AdminHttp::listen(
-                {.host = config.http_listen.host, .port = config.http_listen.port},
-                {metrics, [&reporter] { return reporter.store_status(); }, inputs.https, clock}));
 
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(make_agent_service(sessions));
@@ -185,6 +181,11 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
         grace.wake();
       }};
   GoldenSets golden_sets(golden_world);
+  const RestApi rest({golden_sets, store, inputs.operators, clock});
+  ASSAY_TRY(const AdminHttp admin,
+            AdminHttp::listen({.host = config.http_listen.host, .port = config.http_listen.port},
+                              {metrics, [&reporter] { return reporter.store_status(); }, rest,
+                               inputs.https, clock}));
   services.push_back(make_golden_service(golden_sets, golden_world));
   ASSAY_TRY(const GrpcServer server, GrpcServer::start(inputs.grpc, std::move(services)));
   spdlog::info("event=started version={} grpc_port={} http_port={}", ASSAY_VERSION, server.port(),

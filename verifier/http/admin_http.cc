@@ -85,7 +85,10 @@ class AdminHttp::Server {
       : config_(config),
         world_(world),
         listener_({world.identity, world.clock, config_.limits, stop_.fd()},
-                  [this](const HttpRequest& request, Privacy) { return answer(request); }) {
+                  [this](const HttpRequest& request, Privacy privacy) {
+                    return request.path.starts_with("/api/") ? world_.api.begin(request, privacy)
+                                                             : answer(request);
+                  }) {
     listener_.set_socket_options(set_socket_options);
     listener_.new_task_queue = [this] {
       serving_.count_down();
@@ -118,8 +121,8 @@ class AdminHttp::Server {
     const std::string& path = request.path;
     if (path != "/healthz" && path != "/readyz" && path != "/metrics") {
       return problem(404,
-                     "there is nothing here; /metrics, /healthz and /readyz are what this "
-                     "port serves");
+                     "there is nothing here; /metrics, /healthz, /readyz and "
+                     "/api/v1/openapi.json are what this port serves");
     }
     if (request.method != "GET" && request.method != "HEAD") {
       return wrong_method(request, "GET, HEAD");

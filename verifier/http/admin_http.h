@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "verifier/http/connection.h"
 #include "verifier/http/metrics.h"
+#include "verifier/http/rest_api.h"
 
 namespace assay {
 
@@ -26,6 +27,7 @@ using Readiness = std::function<Status()>;
 struct AdminHttpWorld {
   const Metrics& metrics;
   Readiness readiness;
+  const RestApi& api;
   const TlsIdentity& identity;
   const Clock& clock;
 };
@@ -36,8 +38,9 @@ struct AdminHttpWorld {
 //   /healthz  200 while the process serves
 //   /readyz   200, or 503 with the reason
 //   /metrics  Prometheus text; 503 until ready: counts that were not restored yet would end alerts
+//   /api/…    RestApi
 //   others    404
-// These give states and counts away without authentication, and change nothing.
+// The first three give states and counts away without authentication, and change nothing.
 // Errors are application/problem+json (RFC 9457).
 class AdminHttp {
  public:

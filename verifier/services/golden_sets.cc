@@ -13,11 +13,14 @@ bool is_idempotency_key(std::string_view text) {
 
 }  // namespace
 
+Status OpenPush::expect(std::uint64_t bytes) const {
+  if (bytes <= kMaxEnvelopeBytes - file_.size()) return {};
+  return fail(FaultId::kGoldenTooLarge,
+              "a file over " + std::to_string(kMaxEnvelopeBytes >> 20) + " MiB");
+}
+
 Status OpenPush::add(ByteView piece) {
-  if (piece.size() > kMaxEnvelopeBytes - file_.size()) {
-    return fail(FaultId::kGoldenTooLarge,
-                "a file over " + std::to_string(kMaxEnvelopeBytes >> 20) + " MiB");
-  }
+  ASSAY_OK(expect(piece.size()));
   file_.insert(file_.end(), piece.begin(), piece.end());
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -60,6 +61,8 @@ class OpenPush {
  public:
   // The next bytes of the file; untrusted. kGoldenTooLarge over the limit of an envelope in all.
   Status add(ByteView piece);
+  // The same, for so many bytes that are still to come.
+  Status expect(std::uint64_t bytes) const;
   bool empty() const { return file_.empty(); }
 
   // Makes the file the next generation of its name, and what appraisals use.

@@ -11,6 +11,7 @@
 
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_ca.h"
+#include "tests/verifier/services/golden_case.h"
 #include "verifier/http/admin_http.h"
 
 namespace assay::testing {
@@ -28,7 +29,7 @@ struct AdminCase {
               if (ready) return {};
               return fail(FaultId::kStoreFull, "no space left");
             },
-            identity, clock};
+            api, identity, clock};
   }
 
   httplib::Response get(const std::string& target) const {
@@ -39,6 +40,8 @@ struct AdminCase {
   }
 
   Metrics metrics;
+  GoldenCase golden;
+  RestApi api{{golden.sets, golden.store, golden.operators, golden.clock}};
   std::atomic<bool> ready = true;
   SystemClock clock;
   TestCa ca;

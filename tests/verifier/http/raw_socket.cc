@@ -40,6 +40,10 @@ void RawSocket::send(std::string_view bytes) {
   }
 }
 
+void RawSocket::close_half() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
 bool RawSocket::sends_until_answer(std::string_view bytes) {
   send(bytes);
   return !readable(fd_, kPauseMs);

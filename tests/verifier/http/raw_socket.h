@@ -15,6 +15,7 @@ class RawSocket {
   RawSocket& operator=(const RawSocket&) = delete;
 
   void send(std::string_view bytes);
+  void close_half();  // sends no more
   // Sends, then looks for an answer for some milliseconds; false once there is one, or an end.
   bool sends_until_answer(std::string_view bytes);
   // Everything that comes until the other side closes, for at most 30 seconds.

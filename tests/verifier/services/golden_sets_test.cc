@@ -121,7 +121,13 @@ TEST_CASE("GoldenSets: a file is over the limit by its last byte") {
   const Bytes piece(std::size_t{36} << 20);
   for (int i = 0; i < 10; ++i) REQUIRE(push->add(piece));  // 360 MiB
   CHECK(fault_of(push->add(ByteView(piece).first(1))) == FaultId::kGoldenTooLarge);
+  CHECK(fault_of(push->expect(1)) == FaultId::kGoldenTooLarge);
   CHECK(push->add({}).has_value());
+  const auto other = c.open(GoldenCase::kOperators);
+  REQUIRE(other);
+  CHECK(other->expect(std::uint64_t{360} << 20).has_value());
+  CHECK(fault_of(other->expect((std::uint64_t{360} << 20) + 1)) == FaultId::kGoldenTooLarge);
+  CHECK(fault_of(other->expect(~std::uint64_t{0})) == FaultId::kGoldenTooLarge);
 }
 
 TEST_CASE("GoldenSets: revoking asks for a reason that fits") {
