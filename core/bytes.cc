@@ -13,6 +13,15 @@ int hex_value(char c) {
   return -1;
 }
 
+int base64url_value(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '-') return 62;
+  if (c == '_') return 63;
+  return -1;
+}
+
 }  // namespace
 
 ByteView as_bytes(std::string_view text) {
@@ -64,6 +73,26 @@ std::optional<Bytes> from_base64(std::string_view text) {
       EVP_DecodeBlock(out.data(), as_bytes(text).data(), static_cast<int>(text.size()));
   if (size < 0 || static_cast<std::size_t>(size) != out.size()) return std::nullopt;
   out.resize(out.size() - padding);
+  return out;
+}
+
+std::optional<Bytes> from_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  Bytes out;
+  out.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;  // those of `pending` that no byte has taken
+  std::uint32_t pending = 0;
+  for (const char c : text) {
+    const int value = base64url_value(c);
+    if (value < 0) return std::nullopt;
+    pending = pending << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out.push_back(static_cast<std::uint8_t>(pending >> bits));
+    pending &= (1U << bits) - 1;
+  }
+  if (pending != 0) return std::nullopt;
   return out;
 }
 

@@ -35,6 +35,10 @@ std::string to_base64(ByteView bytes);
 // Bytes from padded standard base64 without line breaks; nothing for any other text.
 std::optional<Bytes> from_base64(std::string_view text);
 
+// Bytes from base64url without padding (RFC 7515, 2); nothing for any other text, nor for one whose last
+// digit has bits that no byte needs: each value has one spelling.
+std::optional<Bytes> from_base64url(std::string_view text);
+
 // Compares secrets in a time that depends only on the sizes.
 bool equal_secrets(ByteView a, ByteView b);
 

@@ -212,6 +212,36 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the push token is not one that the verifier gave out, or was revoked")                       \
   X(kPushTokenExpired, "push_token.expired", kOperation, kWarning,                                \
     "the push token's time is over")                                                              \
+  X(kIdentityMalformed, "identity.malformed", kOperation, kWarning,                               \
+    "the identity token is not a signed token in compact form, or says something twice or "       \
+    "not at all")                                                                                 \
+  X(kIdentityIssuer, "identity.issuer", kOperation, kWarning,                                     \
+    "the identity token is of an issuer that the configuration does not name")                    \
+  X(kIdentityAlgorithm, "identity.algorithm", kOperation, kWarning,                               \
+    "the identity token, or the key that it names, is not of the issuer's configured "            \
+    "algorithm")                                                                                  \
+  X(kIdentityKeysMalformed, "identity.keys_malformed", kOperation, kWarning,                      \
+    "what should be an issuer's key set cannot be read, or has no key that tokens can be "        \
+    "checked with")                                                                               \
+  X(kIdentityKeysUnavailable, "identity.keys_unavailable", kOperation, kWarning,                  \
+    "the issuer's keys could not be fetched, or are being fetched; try again")                    \
+  X(kIdentityKeyUnknown, "identity.key_unknown", kOperation, kWarning,                            \
+    "the identity token names no key, or one that its issuer does not publish")                   \
+  X(kIdentitySignature, "identity.signature", kOperation, kWarning,                               \
+    "the identity token's signature is not its issuer's")                                         \
+  X(kIdentityAudience, "identity.audience", kOperation, kWarning,                                 \
+    "the identity token was made for somebody else")                                              \
+  X(kIdentityNotYetValid, "identity.not_yet_valid", kOperation, kWarning,                         \
+    "the identity token's time has not come: compare the clocks")                                 \
+  X(kIdentityExpired, "identity.expired", kOperation, kWarning,                                   \
+    "the identity token's time is over")                                                          \
+  X(kIdentityLifetime, "identity.lifetime", kOperation, kWarning,                                 \
+    "the identity token lasts longer than the verifier accepts")                                  \
+  X(kIdentityRefused, "identity.refused", kOperation, kWarning,                                   \
+    "the identity token is genuine, and no rule of the configuration admits what it says")        \
+  X(kIdentityReplayed, "identity.replayed", kOperation, kWarning,                                 \
+    "the identity token has pushed other content, or in another way, under this name "            \
+    "before")                                                                                     \
   X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
   X(kImageMalformed, "image.malformed", kOperation, kCritical,                                    \
     "an image, or a part of it, is not what the format asks for")                                 \

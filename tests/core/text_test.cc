@@ -94,3 +94,19 @@ TEST_CASE("ByteReader: the first read past the end ends it for good") {
   CHECK(reader.take(0).empty());
   CHECK_FALSE(reader.ok());
 }
+
+TEST_CASE("from_base64url: without padding, and one spelling for each value") {
+  const std::pair<std::string, std::string> rows[] = {
+      {"", ""}, {"Zg", "f"}, {"Zm8", "fo"}, {"Zm9v", "foo"}, {"-_-_", "\xfb\xff\xbf"}};
+  for (const auto& [text, bytes] : rows) {
+    CAPTURE(text);
+    REQUIRE(from_base64url(text).has_value());
+    CHECK(as_text(*from_base64url(text)) == bytes);
+  }
+  for (const std::string& bad : {"Z", "Zg==", "Zh", "Zm9", "Zm9vY", "+/+/", "Zm9v ", "Zm\n9", "Zg=",
+                                 "Zm9vZg.", "Z\xc3\xa4"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(from_base64url(bad).has_value());
+  }
+  CHECK_FALSE(from_base64url(std::string_view("Zg\0", 3)).has_value());
+}
