@@ -6,6 +6,8 @@
 
 #include "core/text.h"
 #include "golden/yaml_reader.h"
+#include "verifier/config_setters.h"
+#include "verifier/identity/identity_settings.h"
 #include "verifier/secret_file.h"
 
 namespace assay {
@@ -19,14 +21,6 @@ Setter address(ListenAddress& out) {
     const auto parsed = parse_listen_address(value);
     if (!parsed) return fail(FaultId::kConfigInvalid, "write HOST:PORT, such as 127.0.0.1:7443");
     out = *parsed;
-    return {};
-  };
-}
-
-Setter file(path& out, const path& folder) {
-  return [&out, folder](const YAML::Node& node) -> Status {
-    ASSAY_TRY(const std::string value, scalar(node));
-    out = folder / value;  // an absolute path stands as it is
     return {};
   };
 }
@@ -49,8 +43,8 @@ Setter webhooks(std::vector<WebhookSettings>& out, const path& folder) {
       ASSAY_OK(read_mapping(item, "webhooks: ",
                             {{"name", text(hook.name)},
                              {"url", text(hook.url)},
-                             {"secret_file", file(hook.secret_file, folder)},
-                             {"ca_file", file(hook.ca_file, folder)}}));
+                             {"secret_file", file_path(hook.secret_file, folder)},
+                             {"ca_file", file_path(hook.ca_file, folder)}}));
       if (hook.name.empty() || hook.url.empty() || hook.secret_file.empty()) {
         return fail(FaultId::kConfigInvalid,
                     at_line(item) + "webhooks: name, url and secret_file are required");
@@ -74,26 +68,14 @@ Setter signers(std::vector<SignerSettings>& out, const path& folder) {
     }
     return read_list(node, [&](const YAML::Node& item) -> Status {
       SignerSettings rule;
-      const Setter names = [&](const YAML::Node& list) {
-        return read_list(list, [&](const YAML::Node& name) -> Status {
-          ASSAY_TRY(const std::string pattern, scalar(name));
-          const auto scope = NameScope::parse(pattern);
-          if (!scope) {
-            return fail(FaultId::kConfigInvalid,
-                        "write a set's name, a prefix such as shop/, or *");
-          }
-          rule.names.push_back(*scope);
-          return {};
-        });
-      };
       const Setter keys = [&](const YAML::Node& list) {
         return read_list(list, [&](const YAML::Node& key) -> Status {
-          return file(rule.key_files.emplace_back(), folder)(key);
+          return file_path(rule.key_files.emplace_back(), folder)(key);
         });
       };
       ASSAY_OK(read_mapping(
           item, "golden: signers: ",
-          {{"names", names},
+          {{"names", name_scopes(rule.names)},
            {"keys", keys},
            {"threshold", number<std::size_t>(rule.threshold, 1, kMaxEnvelopeSignatures)}}));
       if (rule.names.empty() || rule.key_files.empty()) {
@@ -156,17 +138,18 @@ Result<VerifierConfig> read_config(const path& from) {
       root, "",
       {{"grpc_listen", address(config.grpc_listen)},
        {"http_listen", address(config.http_listen)},
-       {"tls", mapping("tls: ", {{"certificate", file(config.tls_certificate, folder)},
-                                 {"key", file(config.tls_key, folder)}})},
-       {"database", file(config.database, folder)},
-       {"operator_token_file", file(config.operator_token_file, folder)},
+       {"tls", mapping("tls: ", {{"certificate", file_path(config.tls_certificate, folder)},
+                                 {"key", file_path(config.tls_key, folder)}})},
+       {"database", file_path(config.database, folder)},
+       {"operator_token_file", file_path(config.operator_token_file, folder)},
        {"interval", duration(config.interval)},
-       {"policy_file", file(config.policy_file, folder)},
-       {"vendor_roots", file(config.vendor_roots, folder)},
+       {"policy_file", file_path(config.policy_file, folder)},
+       {"vendor_roots", file_path(config.vendor_roots, folder)},
        {"limits", mapping("limits: ",
                           {{"log_mib", number<std::uint64_t>(log_mib, 1, 1024)},
                            {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
        {"golden", mapping("golden: ", {{"signers", signers(config.golden_signers, folder)},
+                                       {"identities", identities(config.golden_identities, folder)},
                                        {"pushed", pushed_state(config.golden_pushed)},
                                        {"grace", grace(config.golden_grace)}})},
        {"webhooks", webhooks(config.webhooks, folder)}}));

@@ -13,6 +13,7 @@ namespace {
 using X509Handle = Handle<X509, X509_free>;
 
 constexpr int kMaxMessageBytes = (1 << 20) + (64 << 10);  // the largest piece, and its frame
+constexpr int kMaxMetadataBytes = 24 << 10;               // the largest identity token, and more
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kSmallestPingGapMs = 10'000;
@@ -26,6 +27,7 @@ std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcSettings& setting
 
 void limit(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error, not a share
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);

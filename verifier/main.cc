@@ -13,6 +13,8 @@
 #include "verifier/enrolment/vendor_roots_dir.h"
 #include "verifier/grpc_server.h"
 #include "verifier/http/admin_http.h"
+#include "verifier/identity/fetched_keys.h"
+#include "verifier/identity/key_fetch.h"
 #include "verifier/options.h"
 #include "verifier/reporter.h"
 #include "verifier/scheduler.h"
@@ -59,6 +61,7 @@ struct Inputs {
   VendorRoots vendor_roots;
   PushRules pushes;
   TlsIdentity https;
+  std::map<std::string, KeySet> issuer_keys;  // by issuer: those of a jwks_file
 };
 
 Result<Policy> load_policy(const std::filesystem::path& file) {
@@ -67,6 +70,29 @@ Result<Policy> load_policy(const std::filesystem::path& file) {
   auto policy = parse_policy(yaml);
   if (policy) return policy;
   return fail(policy.error().id, file.string() + ": " + policy.error().detail);
+}
+
+KeyIssuer key_issuer(const IdentitySettings& settings) {
+  return {.issuer = settings.trust.issuer, .ca_file = settings.ca_file};
+}
+
+// The keys of issuers that have a file of them; of the others, whether they can be fetched.
+Result<std::map<std::string, KeySet>> load_issuer_keys(const std::vector<IdentitySettings>& all) {
+  std::map<std::string, KeySet> out;
+  for (const IdentitySettings& one : all) {
+    if (one.jwks_file.empty()) {
+      ASSAY_OK(check_key_issuer(key_issuer(one)));
+      continue;
+    }
+    ASSAY_TRY(const std::string json, read_public_file(one.jwks_file));
+    auto keys = parse_key_set(as_bytes(json));
+    if (!keys) {
+      return fail(FaultId::kConfigInvalid,
+                  one.jwks_file.string() + ": " + format_fault(keys.error()));
+    }
+    out.emplace(one.trust.issuer, *std::move(keys));
+  }
+  return out;
 }
 
 Result<Inputs> load_inputs(const VerifierConfig& config) {
@@ -84,7 +110,9 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
       .policy = {},
       .vendor_roots = {},
       .pushes = {.signers = {}, .pushed = config.golden_pushed, .grace = config.golden_grace},
-      .https = std::move(https)};
+      .https = std::move(https),
+      .issuer_keys = {}};
+  ASSAY_TRY(out.issuer_keys, load_issuer_keys(config.golden_identities));
   ASSAY_TRY(out.pushes.signers, load_signer_rules(config.golden_signers));
   ASSAY_TRY(out.policy, load_policy(config.policy_file));
   if (!config.vendor_roots.empty()) {
@@ -116,6 +144,23 @@ Result<std::vector<std::unique_ptr<NotificationSink>>> make_sinks(const Inputs& 
     metrics.add_sink(config.name);
     ASSAY_TRY(auto sink, WebhookSink::create(config));
     out.push_back(std::move(sink));
+  }
+  return out;
+}
+
+std::vector<Identities::Issuer> make_issuers(const VerifierConfig& config, const Inputs& inputs,
+                                             const Clock& clock, Reporter& reporter) {
+  std::vector<Identities::Issuer> out;
+  for (const IdentitySettings& one : config.golden_identities) {
+    const auto fixed = inputs.issuer_keys.find(one.trust.issuer);
+    if (fixed != inputs.issuer_keys.end()) {
+      out.push_back({one, std::make_unique<FixedKeys>(fixed->second)});
+      continue;
+    }
+    const auto fetch = [issuer = key_issuer(one), &clock](const std::stop_token& stop) {
+      return fetch_keys(issuer, clock, stop);
+    };
+    out.push_back({one, std::make_unique<FetchedKeys>(one.trust.issuer, fetch, clock, reporter)});
   }
   return out;
 }
@@ -174,7 +219,8 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
       make_operator_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
   services.push_back(
       make_enrolment_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
-  const Pushers pushers(store, clock, inputs.operators);
+  Identities identities(make_issuers(config, inputs, clock, reporter));
+  const Pushers pushers(store, clock, inputs.operators, identities);
   Scheduler grace(clock, [&] { return end_grace(store, golden, reporter, clock); });
   const GoldenWorld golden_world{
       store, golden, reporter, clock, inputs.operators, pushers, inputs.pushes, [&grace] {

@@ -110,4 +110,12 @@ void Reporter::queue_length(std::uint64_t notifications) {
   metrics_.set_alert_queue_length(notifications);
 }
 
+void Reporter::keys_fetched(std::string_view issuer, std::size_t keys) {
+  spdlog::info("event=identity_keys issuer={} keys={}", issuer, keys);
+}
+
+void Reporter::keys_not_fetched(std::string_view issuer, const Fault& why) {
+  spdlog::warn("event=identity_keys_failed issuer={} fault=\"{}\"", issuer, format_fault(why));
+}
+
 }  // namespace assay

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "verifier/http/metrics.h"
+#include "verifier/identity/fetched_keys.h"
 #include "verifier/ledger.h"
 #include "verifier/services/golden_sets.h"
 #include "verifier/sessions/sessions.h"
@@ -19,7 +20,8 @@ namespace assay {
 class Reporter final : public VerdictSink,
                        public AttemptSink,
                        public GoldenSink,
-                       public DeliveryWatcher {
+                       public DeliveryWatcher,
+                       public KeyWatcher {
  public:
   Reporter(Metrics& metrics, Store& store) : metrics_(metrics), store_(store) {}
 
@@ -42,6 +44,9 @@ class Reporter final : public VerdictSink,
   void failed(std::string_view sink, const DeliveryFailure& failure) override;
   void queue_length(std::uint64_t notifications) override;
   void store_failed(const Fault& fault) override { not_stored(fault); }
+
+  void keys_fetched(std::string_view issuer, std::size_t keys) override;
+  void keys_not_fetched(std::string_view issuer, const Fault& why) override;
 
  private:
   struct Seen {

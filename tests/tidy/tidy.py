@@ -50,7 +50,7 @@ def undocumented():
     operations = read("docs/operations.md")
     wanted = []
     for room in ("verifier", "agent"):
-        keys = config_keys(read(f"{room}/config.cc"))
+        keys = config_keys(read(f"{room}/config.cc") + read(f"{room}/identity/identity_settings.cc"))
         wanted += [(key, "docs/operations.md", operations, rf"`(?:\w+\.)*{key}`") for key in keys]
         example = f"deploy/{room}.yaml.example"
         wanted += [(key, example, read(example), rf"(?m)^[ #-]*{key}:") for key in keys]

@@ -30,6 +30,7 @@ TEST_CASE("load_config: what is not said has a safe default") {
   CHECK(got->http_listen == ListenAddress{"127.0.0.1", 7480});
   CHECK(got->interval == 30s);
   CHECK(got->golden_signers.empty());
+  CHECK(got->golden_identities.empty());
   CHECK(got->golden_pushed == GoldenState::kApproved);
   CHECK(got->golden_grace == 1h);
   CHECK(load(dir, "golden: {grace: 0s}\n")->golden_grace == 0s);
@@ -46,7 +47,9 @@ TEST_CASE("load_config: everything that can be said is read") {
                         "interval: 500ms\npolicy_file: p.yaml\nvendor_roots: /roots\n"
                         "limits: {log_mib: 2, streams: 7}\n"
                         "golden: {pushed: draft, grace: 2m, signers: [\n"
-                        "  {names: [shop/, base], keys: [a.pub, /b.pub], threshold: 2}]}\n"
+                        "  {names: [shop/, base], keys: [a.pub, /b.pub], threshold: 2}],\n"
+                        "  identities: [{kind: gitlab, issuer: 'https://i', audience: a,\n"
+                        "    jwks_file: keys.json, rules: [{names: [a], project_id: 1}]}]}\n"
                         "webhooks:\n- {name: a, url: 'http://h/', secret_file: s}\n"
                         "- {name: b, url: 'https://h/', secret_file: /s, ca_file: c}\n");
   REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
@@ -62,6 +65,8 @@ TEST_CASE("load_config: everything that can be said is read") {
   CHECK(got->golden_signers[0].key_files ==
         std::vector<std::filesystem::path>{dir / "a.pub", "/b.pub"});
   CHECK(got->golden_signers[0].threshold == 2);
+  REQUIRE(got->golden_identities.size() == 1);
+  CHECK(got->golden_identities[0].jwks_file == dir / "keys.json");
   REQUIRE(got->webhooks.size() == 2);
   CHECK(got->webhooks[0].secret_file == dir / "s");
   CHECK(got->webhooks[1].secret_file == "/s");
@@ -81,6 +86,8 @@ TEST_CASE("load_config: what is wrong is named with its line and what would be r
       {"golden: {signers: [{names: [], keys: [k]}]}\n", "names and keys are required"},
       {"golden: {signers: [{names: [a], keys: []}]}\n", "names and keys are required"},
       {"golden: {signers: [{names: [a], keys: [k], threshold: 0}]}\n", "from 1 to 16"},
+      {"golden: {identities: [{kind: github, issuer: 'https://i', audience: a, rules: [{}]}]}\n",
+       "line 3: golden: identities: rules: of github needs names"},
       {"grpc_listen: localhost\n", "line 3: grpc_listen: write HOST:PORT"},
       {"interval: 30\n", "line 3: interval: write a duration such as 500ms, 30s or 5m"},
       {"interval: 0s\n", "line 3: interval: write a duration"},

@@ -33,15 +33,26 @@ Result<Pusher> Pushers::authenticate(std::string_view authorization) const {
   const std::string_view secret = authorization.starts_with(kScheme)
                                       ? authorization.substr(kScheme.size())
                                       : std::string_view();
+  if (looks_like_identity_token(secret)) {
+    ASSAY_TRY(AdmittedIdentity identity, identities_.authenticate(secret, clock_.now()));
+    return Pusher{.name = std::move(identity.name),
+                  .scopes = std::move(identity.scopes),
+                  .token = identity.use};
+  }
   if (!looks_like_push_token(secret)) {
-    return fail(
-        FaultId::kUnauthenticated,
-        "give a token with --token-file or ASSAY_TOKEN_FILE: the operators', or a push token");
+    return fail(FaultId::kUnauthenticated,
+                "give a token with --token-file or ASSAY_TOKEN_FILE: the operators', a push token, "
+                "or an identity token");
   }
   ASSAY_TRY(const PushTokenRecord token,
             store_.use_push_token(push_token_hash(secret), clock_.now()));
   ASSAY_TRY(std::vector<NameScope> scopes, scopes_of(token));
   return Pusher{.name = "token:" + token.name, .scopes = std::move(scopes)};
+}
+
+Result<std::string> Pushers::claim(const Pusher& pusher, const PushContent& content) const {
+  if (!pusher.token) return content.idempotency_key;
+  return identities_.claim(*pusher.token, content, clock_.now());
 }
 
 }  // namespace assay

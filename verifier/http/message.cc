@@ -65,11 +65,22 @@ int http_status(FaultId fault) {
     case FaultId::kUnauthenticated:
     case FaultId::kPushTokenUnknown:
     case FaultId::kPushTokenExpired:
+    case FaultId::kIdentityMalformed:
+    case FaultId::kIdentityIssuer:
+    case FaultId::kIdentityAlgorithm:
+    case FaultId::kIdentityKeyUnknown:
+    case FaultId::kIdentitySignature:
+    case FaultId::kIdentityAudience:
+    case FaultId::kIdentityNotYetValid:
+    case FaultId::kIdentityExpired:
+    case FaultId::kIdentityLifetime:
+    case FaultId::kIdentityReplayed:
       return 401;
     case FaultId::kGoldenUnsigned:
     case FaultId::kGoldenSignatureMissing:
     case FaultId::kGoldenSignerRefused:
     case FaultId::kGoldenNameRefused:
+    case FaultId::kIdentityRefused:
       return 403;
     case FaultId::kNotFound:
       return 404;
@@ -83,6 +94,7 @@ int http_status(FaultId fault) {
       return 422;
     case FaultId::kUnavailable:  // others have every place
       return 429;
+    case FaultId::kIdentityKeysUnavailable:
     case FaultId::kStoreFailed:
       return 503;
     case FaultId::kStoreFull:

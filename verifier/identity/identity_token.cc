@@ -156,8 +156,8 @@ Result<UntrustedToken> parse_identity_token(std::string_view text) {
   return out;
 }
 
-Result<Identity> verify_identity(UntrustedToken token, const IssuerTrust& trust, KeySource& keys,
-                                 Instant now) {
+Result<VerifiedIdentity> verify_identity(UntrustedToken token, const IssuerTrust& trust,
+                                         KeySource& keys, Instant now) {
   ASSAY_TRY(const TokenKey key, key_for(token, trust, keys));
   if (!key.verify(as_bytes(token.signed_part), token.signature)) {
     return fail(FaultId::kIdentitySignature, "");
@@ -167,7 +167,7 @@ Result<Identity> verify_identity(UntrustedToken token, const IssuerTrust& trust,
   }
   ASSAY_OK(check_times(token.claims, now));
   const Digest name = name_of(token);
-  return Identity(std::move(token.claims), name);
+  return VerifiedIdentity(std::move(token.claims), name);
 }
 
 }  // namespace assay

@@ -26,7 +26,7 @@ inline constexpr std::chrono::hours kMaxIdentityLifetime{24};
 // Names of members from the outermost: {"kubernetes.io", "serviceaccount", "uid"}.
 using ClaimPath = std::vector<std::string>;
 
-// What a token says. Worth nothing until it is an Identity's.
+// What a token says. Worth nothing until it is a VerifiedIdentity's.
 struct TokenClaims {
   std::string issuer{};
   std::vector<std::string> audiences{};
@@ -65,7 +65,7 @@ struct IssuerTrust {
 };
 
 // What an issuer has said, for us, and for now. Only verify_identity() makes one.
-class Identity {
+class VerifiedIdentity {
  public:
   const TokenClaims& claims() const { return claims_; }
 
@@ -74,8 +74,10 @@ class Identity {
   const Digest& token() const { return token_; }
 
  private:
-  friend Result<Identity> verify_identity(UntrustedToken, const IssuerTrust&, KeySource&, Instant);
-  Identity(TokenClaims claims, const Digest& token) : claims_(std::move(claims)), token_(token) {}
+  friend Result<VerifiedIdentity> verify_identity(UntrustedToken, const IssuerTrust&, KeySource&,
+                                                  Instant);
+  VerifiedIdentity(TokenClaims claims, const Digest& token)
+      : claims_(std::move(claims)), token_(token) {}
 
   TokenClaims claims_;
   Digest token_;
@@ -94,7 +96,7 @@ class Identity {
 //   kIdentityLifetime     from `iat` to `exp` it is over kMaxIdentityLifetime
 //
 // Does not say what the identity may do: rules do.
-Result<Identity> verify_identity(UntrustedToken token, const IssuerTrust& trust, KeySource& keys,
-                                 Instant now);
+Result<VerifiedIdentity> verify_identity(UntrustedToken token, const IssuerTrust& trust,
+                                         KeySource& keys, Instant now);
 
 }  // namespace assay

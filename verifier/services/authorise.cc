@@ -30,14 +30,26 @@ grpc::Status to_status(const Fault& fault) {
       case FaultId::kGoldenSignatureMissing:
       case FaultId::kGoldenSignerRefused:
       case FaultId::kGoldenNameRefused:
+      case FaultId::kIdentityRefused:
         return grpc::StatusCode::PERMISSION_DENIED;
       case FaultId::kGoldenRevoked:
         return grpc::StatusCode::FAILED_PRECONDITION;
       case FaultId::kUnauthenticated:
       case FaultId::kPushTokenUnknown:
       case FaultId::kPushTokenExpired:
+      case FaultId::kIdentityMalformed:
+      case FaultId::kIdentityIssuer:
+      case FaultId::kIdentityAlgorithm:
+      case FaultId::kIdentityKeyUnknown:
+      case FaultId::kIdentitySignature:
+      case FaultId::kIdentityAudience:
+      case FaultId::kIdentityNotYetValid:
+      case FaultId::kIdentityExpired:
+      case FaultId::kIdentityLifetime:
+      case FaultId::kIdentityReplayed:
         return grpc::StatusCode::UNAUTHENTICATED;
       case FaultId::kUnavailable:
+      case FaultId::kIdentityKeysUnavailable:
       case FaultId::kStoreFailed:
         return grpc::StatusCode::UNAVAILABLE;
       case FaultId::kStoreFull:

@@ -226,7 +226,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
                                const v1::ListGoldenRunsRequest* request,
                                v1::ListGoldenRunsResponse* response) override {
     return answer(*context, token_, [&]() -> Status {
-      ASSAY_TRY(const auto runs, store_.golden_runs(id_of(request->name(), request->generation())));
+      ASSAY_TRY(const auto runs,
+                store_.golden_runs(id_of(request->name(), request->generation())));
       for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
       response->set_total(runs.total);
       return {};

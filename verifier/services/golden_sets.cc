@@ -49,6 +49,10 @@ Result<GoldenPush> GoldenSets::push(ByteView file, const Pusher& pusher, const P
   }
   ASSAY_TRY(PushedSet pushed, read_pushed_set(file, world_.rules.signers));
   ASSAY_OK(pusher.may_push(pushed.set.name));
+  ASSAY_TRY(std::string key,
+            world_.pushers.claim(pusher, {.set_name = pushed.set.name,
+                                          .set = pushed.digest,
+                                          .idempotency_key = wishes.idempotency_key}));
   const std::scoped_lock lock(changing_);
   ASSAY_TRY(GoldenPush push, world_.store.push_golden(
                                  {.set = std::move(pushed.set),
@@ -57,7 +61,7 @@ Result<GoldenPush> GoldenSets::push(ByteView file, const Pusher& pusher, const P
                                   .signed_by = std::move(pushed.signed_by),
                                   .state = wishes.draft ? GoldenState::kDraft : world_.rules.pushed,
                                   .grace = world_.rules.grace,
-                                  .idempotency_key = wishes.idempotency_key},
+                                  .idempotency_key = std::move(key)},
                                  world_.clock.now()));
   if (push.changed) ASSAY_OK(refresh());
   return push;

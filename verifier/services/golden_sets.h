@@ -68,7 +68,7 @@ class OpenPush {
   // Makes the file the next generation of its name, and what appraisals use.
   //
   // Fails with kRequestInvalid for an idempotency key that is none, kGoldenNameRefused for a name that
-  // is not the pusher's, and as read_pushed_set() and Store::push_golden().
+  // is not the pusher's, and as read_pushed_set(), Pushers::claim() and Store::push_golden().
   Result<GoldenPush> store(const PushWishes& wishes);
 
  private:

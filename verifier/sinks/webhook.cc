@@ -5,10 +5,10 @@
 
 #include <charconv>
 #include <ctime>
-#include <fstream>
 
 #include "core/openssl.h"
 #include "core/text.h"
+#include "verifier/sinks/ca_file.h"
 #include "verifier/sinks/outbox.h"
 
 namespace assay {
@@ -16,22 +16,6 @@ namespace {
 
 constexpr std::string_view kSecretPrefix = "whsec_";
 constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 10;
-
-using CertificateStore = Handle<X509_STORE, X509_STORE_free>;
-
-Status check_ca_file(const std::filesystem::path& path) {
-  const std::string shown = escape_bytes(path.native());
-  if (!std::ifstream(path).is_open()) {
-    return fail(FaultId::kFileUnreadable,
-                "cannot read the webhook's CA file " + shown + "; check its path and mode");
-  }
-  const CertificateStore store(X509_STORE_new());
-  const int loaded = X509_STORE_load_file(store.get(), path.c_str());
-  ERR_clear_error();
-  if (loaded == 1) return {};
-  return fail(FaultId::kConfigInvalid,
-              "the webhook's CA file " + shown + " holds no certificate; it has to be in PEM form");
-}
 
 // What the receiver said, as far as it is needed.
 struct Answer {
@@ -148,7 +132,7 @@ Result<std::unique_ptr<WebhookSink>> WebhookSink::create(WebhookConfig config) {
       config.secret.size() > kMaxWebhookSecretBytes) {
     return fail(FaultId::kConfigInvalid, "a webhook's secret is 24 to 64 bytes long");
   }
-  if (!config.ca_file.empty()) ASSAY_OK(check_ca_file(config.ca_file));
+  if (!config.ca_file.empty()) ASSAY_OK(check_ca_file(config.ca_file, "the webhook's"));
   return std::unique_ptr<WebhookSink>(new WebhookSink(std::move(config), std::move(url)));
 }
 

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/ci_claims.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fault_of.h"
+#include "tests/support/ima_builder.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/token_signer.h"
 #include "verifier/access/push_token.h"
 
 using namespace assay;
@@ -17,7 +20,8 @@ struct Case {
   FakeClock clock;
   Store store = *Store::open(dir / "d.db", {});
   OperatorToken operators{"operators-secret-operators-secret"};
-  Pushers pushers{store, clock, operators};
+  Identities identities;
+  Pushers pushers{store, clock, operators, identities};
 
   std::string token(const std::string& name, std::vector<std::string> scopes) {
     const std::string secret = make_push_token();
@@ -51,6 +55,46 @@ TEST_CASE("Pushers: a push token speaks for its scopes, for its time, and is mar
   CHECK((*c.store.push_tokens())[0].last_used_at == c.clock.now());
   c.clock.advance(std::chrono::hours(1));
   CHECK(fault_of(c.pushers.authenticate("Bearer " + secret)) == FaultId::kPushTokenExpired);
+}
+
+TEST_CASE("Pushers: an identity token speaks for the names that its rule has") {
+  Case c;
+  const TokenSigner signer = TokenSigner::rsa();
+  std::vector<Identities::Issuer> issuers;
+  issuers.push_back({{.trust = {.issuer = kGithubIssuer, .audience = kAudience},
+                      .rules = {{.names = {*NameScope::parse("shop/")},
+                                 .conditions = {{.claim = {"repository_id"}, .values = {"74"}}}}}},
+                     std::make_unique<FixedKeys>(
+                         *parse_key_set(as_bytes(TokenSigner::key_set(signer.jwk("k")))))});
+  Identities identities(std::move(issuers));
+  const Pushers pushers(c.store, c.clock, c.operators, identities);
+  const std::string token = signer.token(signer.header("k"), github_claims(1'700'000'000).dump());
+  const auto got = pushers.authenticate("Bearer " + token);
+  REQUIRE_MESSAGE(got.has_value(), format_fault(got.error()));
+  CHECK(got->name == "github:repository_id=74 run_id=30433642");
+  CHECK(got->may_push("shop/web"));
+  CHECK(fault_of(got->may_push("host/debian")) == FaultId::kGoldenNameRefused);
+  const PushContent one{.set_name = "shop/web", .set = digest_of("one")};
+  const PushContent two{.set_name = "shop/web", .set = digest_of("two")};
+  const auto key = pushers.claim(*got, one);
+  REQUIRE(key.has_value());
+  CHECK(key->starts_with("identity-token:"));
+  CHECK(fault_of(pushers.claim(*got, two)) == FaultId::kIdentityReplayed);
+  CHECK(fault_of(pushers.authenticate("Bearer " + token.substr(0, token.size() - 1))) !=
+        std::nullopt);
+  c.clock.advance(std::chrono::minutes(61));
+  CHECK(fault_of(pushers.authenticate("Bearer " + token)) == FaultId::kIdentityExpired);
+}
+
+TEST_CASE("Pushers: other callers' pushes are named by them alone") {
+  Case c;
+  const auto got = c.pushers.authenticate("Bearer operators-secret-operators-secret");
+  REQUIRE(got.has_value());
+  for (const char* set : {"one", "two"}) {
+    const PushContent content{.set_name = "a", .set = digest_of(set), .idempotency_key = "7"};
+    CHECK(c.pushers.claim(*got, content) == "7");
+  }
+  CHECK(c.pushers.claim(*got, {.set_name = "a", .set = digest_of("x")}) == "");
 }
 
 TEST_CASE("Pushers: whatever else is refused") {

@@ -26,7 +26,7 @@ struct Case {
       *parse_key_set(as_bytes(TokenSigner::key_set(signer.jwk("k1") + ',' + other.jwk("k2"))))};
   IssuerTrust trust{.issuer = kGithubIssuer, .audience = kAudience};
 
-  Result<Identity> verify(const std::string& token, std::int64_t now = kNow) {
+  Result<VerifiedIdentity> verify(const std::string& token, std::int64_t now = kNow) {
     ASSAY_TRY(UntrustedToken parsed, parse_identity_token(token));
     return verify_identity(std::move(parsed), trust, keys, Instant(std::chrono::seconds(now)));
   }
@@ -243,7 +243,7 @@ TEST_CASE("parse_identity_token: every proper prefix is refused, and so is a hug
   CHECK(fault_of(parse_identity_token(std::string(1'000'000, '.'))) == FaultId::kIdentityMalformed);
 }
 
-TEST_CASE("Identity: a token is known again in whatever spelling, and is not taken for another") {
+TEST_CASE("VerifiedIdentity: a token is known again in whatever spelling, and is not taken for another") {
   Case c;
   c.trust.algorithm = TokenAlgorithm::kEs256;
   const auto name = [&](const json& claims) {

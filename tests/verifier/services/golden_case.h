@@ -23,7 +23,8 @@ struct GoldenCase final : GoldenSink {
   Store store = *Store::open(dir / "d.db", {});
   GoldenIndex index{7};
   OperatorToken operators{kOperators.substr(7)};
-  Pushers pushers{store, clock, operators};
+  Identities identities;
+  Pushers pushers{store, clock, operators, identities};
   PushRules rules;
   GoldenWorld world{store, index, *this, clock, operators, pushers, rules, [this] { ++changes; }};
   GoldenSets sets{world};
