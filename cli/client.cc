@@ -14,16 +14,28 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kMaxTokenBytes = 4096;
+constexpr std::size_t kMaxTokenBytes = std::size_t{16} << 10;  // of an identity token
 constexpr std::size_t kMaxCaBytes = std::size_t{1} << 20;
 constexpr int kMaxAnswerBytes = 16 << 20;
 constexpr std::size_t kMaxMessageBytes = 300;
 
-tl::unexpected<Fault> bad_token(const std::string& path, std::string_view why) {
-  return fail(FaultId::kConfigInvalid, escape_bytes(path) + ": " + std::string(why));
+tl::unexpected<Fault> bad_token(const std::string& where, std::string_view why) {
+  return fail(FaultId::kConfigInvalid, escape_bytes(where) + ": " + std::string(why));
 }
 
 // Header values are printable ASCII (RFC 9110, 5.5); gRPC ends the process for others.
+Result<std::string> check_token(std::string_view token, const std::string& where) {
+  const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  while (!token.empty() && space(token.back())) token.remove_suffix(1);
+  while (!token.empty() && space(token.front())) token.remove_prefix(1);
+  if (token.empty()) return bad_token(where, "holds no token");
+  if (token.size() > kMaxTokenBytes) return bad_token(where, "a token has at most 16 KiB");
+  if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
+    return bad_token(where, "a token is one word of printable ASCII");
+  }
+  return std::string(token);
+}
+
 Result<std::string> read_token(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -32,15 +44,16 @@ Result<std::string> read_token(const std::string& path) {
   }
   ASSAY_TRY(const Bytes content,
             read_file(path, {.max_bytes = kMaxTokenBytes, .too_large = FaultId::kConfigInvalid}));
-  std::string_view token = as_text(content);
-  const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-  while (!token.empty() && space(token.back())) token.remove_suffix(1);
-  while (!token.empty() && space(token.front())) token.remove_prefix(1);
-  if (token.empty()) return bad_token(path, "holds no token");
-  if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
-    return bad_token(path, "a token is one word of printable ASCII");
+  return check_token(as_text(content), path);
+}
+
+// CI systems give a job its token in a variable of the job's choice.
+Result<std::string> token_of(const ServerOptions& options) {
+  if (options.token_variable.empty()) {
+    return options.token_file.empty() ? std::string() : read_token(options.token_file);
   }
-  return std::string(token);
+  const char* value = std::getenv(options.token_variable.c_str());
+  return check_token(value == nullptr ? "" : value, "$" + options.token_variable);
 }
 
 Result<std::string> read_ca(const std::string& path) {
@@ -70,8 +83,12 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
       ->capture_default_str();
   command.add_option("--ca", options.ca_file,
                      "certificate authority of the verifier, PEM (ASSAY_CA)");
-  command.add_option("--token-file", options.token_file,
-                     "file with the operator's token (ASSAY_TOKEN_FILE)");
+  auto* file = command.add_option("--token-file", options.token_file,
+                                  "file with the operator's token (ASSAY_TOKEN_FILE)");
+  command
+      .add_option("--token-env", options.token_variable,
+                  "environment variable that holds the token, instead of a file")
+      ->excludes(file);
   command.add_option("--server-name", options.server_name,
                      "name that the verifier's certificate has to hold, instead of HOST");
   command.add_option("--timeout", options.timeout_seconds, "seconds to wait for each answer")
@@ -80,10 +97,7 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
 }
 
 Result<Client> Client::open(const ServerOptions& options) {
-  std::string token;
-  if (!options.token_file.empty()) {
-    ASSAY_TRY(token, read_token(options.token_file));
-  }
+  ASSAY_TRY(std::string token, token_of(options));
   grpc::SslCredentialsOptions tls;
   if (!options.ca_file.empty()) {
     ASSAY_TRY(tls.pem_root_certs, read_ca(options.ca_file));

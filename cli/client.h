@@ -16,12 +16,13 @@ struct ServerOptions {
   std::string server = "127.0.0.1:7443";  // HOST:PORT
   std::string ca_file = {};               // PEM; empty: the system's own authorities
   std::string token_file = {};
-  std::string server_name = {};  // what the certificate has to say instead of HOST; empty: HOST
+  std::string token_variable = {};  // of the environment; empty: token_file
+  std::string server_name = {};     // what the certificate has to say instead of HOST; empty: HOST
   unsigned timeout_seconds = 30;
 };
 
-// Adds --server, --ca, --token-file, --server-name and --timeout; the first three have their defaults
-// from the environment. `options` outlives `command`.
+// Adds --server, --ca, --token-file, --token-env, --server-name and --timeout; the first three have their
+// defaults from the environment. `options` outlives `command`.
 void add_server_options(CLI::App& command, ServerOptions& options);
 
 // A TLS channel and the operator's token. Nothing is sent in clear, and there is no way to ask for
@@ -29,7 +30,7 @@ void add_server_options(CLI::App& command, ServerOptions& options);
 class Client {
  public:
   // Reads CA and token; connects at the first call. Fails with kFileUnreadable, or kConfigInvalid
-  // for a token file that others may read or that holds no token.
+  // for a token file that others may read, or a file or variable that holds no token.
   static Result<Client> open(const ServerOptions& options);
 
   template <typename Service>

@@ -205,6 +205,7 @@ void GoldenCommands::add_push(CLI::App& noun, Action& chosen) {
                "  assay golden push host.json --server verifier:7443 --ca ca.pem \\\n"
                "    --token-file token\n"
                "  assay golden push web.dsse.json --idempotency-key \"$CI_JOB_ID\"\n"
+               "  assay golden push web.json --token-env ASSAY_ID_TOKEN   # of a GitLab job\n"
                "\n"
                "It becomes the next generation of its name. The one before still counts for\n"
                "golden.grace of the verifier's configuration.");

@@ -42,7 +42,7 @@ TEST_CASE("Client::open: takes a token of one word that only its owner may read"
       {"two lines", "a\nb", 0600},
       {"a control character", "a\x1b", 0600},
       {"beyond ASCII", "\xc3\xa9", 0600},
-      {"too long", std::string(5000, 'a'), 0600},
+      {"too long", std::string(17'000, 'a'), 0600},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -51,6 +51,20 @@ TEST_CASE("Client::open: takes a token of one word that only its owner may read"
   }
   CHECK(fault_of(Client::open({.token_file = (dir / "none").string()})) ==
         FaultId::kFileUnreadable);
+}
+
+TEST_CASE("Client::open: takes a token from the variable that is named, before any file") {
+  const TempDir dir;
+  const auto with = [&](const char* value) {
+    REQUIRE((value == nullptr ? ::unsetenv("TEST_TOKEN") : ::setenv("TEST_TOKEN", value, 1)) == 0);
+    return Client::open({.token_file = (dir / "none").string(), .token_variable = "TEST_TOKEN"});
+  };
+  CHECK(with("s3cret").has_value());
+  CHECK(fault_of(with(nullptr)) == FaultId::kConfigInvalid);
+  CHECK(fault_of(with("")) == FaultId::kConfigInvalid);
+  CHECK(fault_of(with("a b")) == FaultId::kConfigInvalid);
+  const std::string large(17'000, 'a');
+  CHECK(fault_of(with(large.c_str())) == FaultId::kConfigInvalid);
 }
 
 TEST_CASE("Client::open: takes a CA file that holds a certificate") {
