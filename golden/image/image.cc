@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -13,35 +15,60 @@ namespace {
 
 using Table = std::vector<LayerEntry>;
 
-// Threads that take layers from one list until it is done or one of them has failed.
+// Threads that take layers from one list until it is done or one of them has failed. What they read is
+// laid into the tree as soon as its turn comes, so that the tables of all layers are never there at once.
 class LayerRun {
  public:
   LayerRun(const BlobStore& blobs, const ImageOptions& options, std::vector<ImageLayer> layers)
-      : blobs_(blobs), options_(options), layers_(std::move(layers)), tables_(layers_.size()) {
+      : blobs_(blobs), options_(options), layers_(std::move(layers)) {
     for (const ImageLayer& layer : layers_) progress_.bytes_total += layer.bytes.value_or(0);
   }
 
-  Result<std::vector<Table>> run() && {
+  Result<ImageTree> run() && {
     {
       std::vector<std::jthread> others;
       for (unsigned i = 1; i < options_.threads; ++i) others.emplace_back([this] { work(); });
       work();
     }
     if (fault_) return tl::unexpected<Fault>(*std::move(fault_));
-    return std::move(tables_);
+    return std::move(tree_);
   }
 
  private:
   void work() {
     for (std::size_t i = next_++; i < layers_.size() && !failed_; i = next_++) {
       auto table = read(layers_[i]);
-      const std::scoped_lock lock(mutex_);
-      if (table) {
-        tables_[i] = *std::move(table);
-      } else if (failed_ = true; !fault_) {
-        fault_ = std::move(table).error();
+      std::unique_lock lock(mutex_);
+      if (!table) {
+        fail_with(std::move(table).error());
+        return;
       }
+      waiting_entries_ += table->size();
+      waiting_.emplace(i, *std::move(table));
+      lay_down();
+      // Whoever reads the layer that all wait for is not in here.
+      room_.wait(lock,
+                 [this] { return failed_ || waiting_entries_ <= options_.max_waiting_entries; });
     }
+  }
+
+  // The tables whose turn has come.
+  void lay_down() {
+    for (auto it = waiting_.find(laid_); it != waiting_.end() && !failed_;
+         it = waiting_.find(laid_)) {
+      const Table table = std::move(it->second);
+      waiting_.erase(it);
+      waiting_entries_ -= table.size();
+      if (Status done = tree_.apply(table); !done) fail_with(std::move(done).error());
+      ++laid_;
+    }
+    room_.notify_all();
+  }
+
+  void fail_with(Fault fault) {
+    failed_ = true;
+    if (!fault_) fault_ = std::move(fault);
+    room_.notify_all();
   }
 
   Result<Table> read(const ImageLayer& layer) {
@@ -68,7 +95,11 @@ class LayerRun {
 
   std::mutex mutex_;  // guards all below
   BuildProgress progress_;
-  std::vector<Table> tables_;
+  std::map<std::size_t, Table> waiting_;
+  std::size_t waiting_entries_ = 0;
+  std::condition_variable room_;  // waiting_entries_ went down, or failed_
+  std::size_t laid_ = 0;          // layers
+  ImageTree tree_;
   std::optional<Fault> fault_;
 };
 
@@ -92,11 +123,8 @@ Result<ImageFiles> build_from_blobs(const BlobStore& blobs, const ImageOptions& 
   ImageFiles out;
   out.image = {.names = std::move(image.names), .digests = std::move(image.digests), .layers = {}};
   for (const ImageLayer& layer : image.layers) out.image.layers.push_back(layer.diff_id);
-  ASSAY_TRY(const std::vector<Table> tables,
-            LayerRun(blobs, options, std::move(image.layers)).run());
   static_assert(kMaxImageLayers <= kMaxSetImageItems);
-  ImageTree tree;
-  for (const Table& table : tables) ASSAY_OK(tree.apply(table));
+  ASSAY_TRY(const ImageTree tree, LayerRun(blobs, options, std::move(image.layers)).run());
   out.files = tree.files();
   out.special = tree.special();
   if (out.files.empty()) {

@@ -22,6 +22,9 @@ struct ImageOptions {
   std::vector<HashAlg> algorithms = {HashAlg::kSha256};  // at least one, each once
   unsigned threads = 2;                                  // at least one; each reads layers
   LayerLimits limits = {};
+  // How many entries of layers may wait, in all, for a layer below that is still being read. A thread
+  // that has read more waits with them.
+  std::size_t max_waiting_entries = 100'000;
   // Called as layers are read, from any thread, one call at a time. Counts bytes only.
   std::function<void(const BuildProgress&)> on_progress = {};
 };
@@ -46,7 +49,7 @@ struct ImageFiles {
 //   kFileUnreadable       the source itself
 //   and as read_layer() and ImageTree::apply(); kGoldenMalformed when there is no file.
 //
-// Memory: the tables of the layers' entries.
+// Memory: the merged tree, a table of one layer's entries for each thread, and what waits.
 Result<ImageFiles> build_from_image(const ImageOptions& options);
 
 // Likewise of parts that lie elsewhere: `options.path` is a name for people.
