@@ -61,10 +61,12 @@ TEST_CASE(
 
 TEST_CASE("LogAppraiser: tells in which groups proven golden files are, and which in one only") {
   GoldenSnapshot::Builder builder;
-  for (const char* name : {"a", "b", "c", "d"}) builder.add_set(name);
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) builder.add_set(name);
   builder.add(0, digest_of("of a"));
   builder.add(0, digest_of("of both"));
   builder.add(1, digest_of("of both"));
+  builder.add(4, digest_of("of e and f"));
+  builder.add(5, digest_of("of e and f"));
   builder.add(2, digest_of("of c"));
   builder.add(3, digest_of("of d"));
   const GoldenSnapshot golden = std::move(builder).build();
@@ -72,6 +74,7 @@ TEST_CASE("LogAppraiser: tells in which groups proven golden files are, and whic
   ImaBuilder log;
   log.boot_aggregate(tpm.pcrs);
   log.file("/1", digest_of("of both")).file("/2", digest_of("of a")).file("/3", digest_of("of a"));
+  log.file("/5", digest_of("of e and f"));
   log.file("boot_aggregate", digest_of("of d"));
   tpm.set(log.pcrs());
   const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
@@ -83,7 +86,9 @@ TEST_CASE("LogAppraiser: tells in which groups proven golden files are, and whic
   REQUIRE(filtered.has_value());
   REQUIRE(plain.has_value());
   const std::vector<AcceptedEntries::Group> expected_groups = {{.group = 0, .alone = true},
-                                                               {.group = 1, .alone = false}};
+                                                               {.group = 1, .alone = false},
+                                                               {.group = 4, .alone = false},
+                                                               {.group = 5, .alone = false}};
   CHECK(appraiser.appraise(*filtered).accepted.groups == expected_groups);
   CHECK(appraiser.appraise(*plain).accepted.groups == expected_groups);
 }

@@ -226,6 +226,7 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
       std::string names = "security.selinux|security.ima";
       std::uint32_t owner_in_entry = 7;
       bool ima_first = false;
+      HashAlg signed_by = HashAlg::kSha256;
     };
     const auto entry_of = [&](const Case& c) {
       std::vector<Bytes> xattrs = {{'a', 'b'}, ima_xattr(c.in_xattr)};
@@ -233,9 +234,8 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
       // What the file's real signer signed: owner 7, group 8, mode 0100755.
       const Bytes misc = joined({Bytes(12), numbers.number(7, 4), numbers.number(8, 4),
                                  numbers.number(0100755, 2), Bytes(2)});
-      const Digest signed_digest = hash(HashAlg::kSha256, joined({joined(xattrs), misc}));
-      const Bytes sig =
-          xattr(kEvm, 2, HashAlg::kSha256, key.signer().key_id(), key.sign(signed_digest));
+      const Digest signed_digest = hash(c.signed_by, joined({joined(xattrs), misc}));
+      const Bytes sig = xattr(kEvm, 2, c.signed_by, key.signer().key_id(), key.sign(signed_digest));
       const Bytes sizes =
           joined({numbers.number(xattrs[0].size(), 4), numbers.number(xattrs[1].size(), 4)});
       return OneEntry(
@@ -253,6 +253,11 @@ TEST_CASE("find_signer: EVM vouches only for the digest in the security.ima that
     CHECK_FALSE(accepted(entry_of({.names = "security.ima|security.ima"}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.names = "security.ima", .ima_first = true}), key.signer()));
     CHECK_FALSE(accepted(entry_of({.owner_in_entry = 0}), key.signer()));
+    CHECK(accepted(entry_of({.signed_by = HashAlg::kSha512}), key.signer()));
+    const OneEntry weak = entry_of({.signed_by = HashAlg::kSha1});
+    CHECK(std::ranges::none_of(weak.entry.all_fields(), [&](const ImaFieldValue& field) {
+      return signature_claim(weak.entry, field).has_value();
+    }));
     // Without what it covers, a portable signature proves nothing.
     const OneEntry whole = entry_of({});
     const ByteView sig = *whole.entry.find(ImaField::kEvmSig);

@@ -92,6 +92,11 @@ TEST_CASE("golden_runs: a file that was in other groups too is no proof of the s
   c.run({.groups = {{c.group_of(2), true}}}, later(2));
   c.run({.groups = {{c.group_of(2), false}}}, later(3));
   CHECK(c.runs({"a"}).nodes[0].own);
+  AttemptRecord reboot = c.attempt(NodeState::kTrusted);
+  reboot.rebooted = true;
+  reboot.golden = {.groups = {{c.group_of(2), false}}};
+  REQUIRE(c.store->commit(reboot));
+  CHECK(c.runs({"a"}).nodes[0].own);
 }
 
 TEST_CASE("golden_runs: an earlier boot counts, and is told from this one") {
