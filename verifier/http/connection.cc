@@ -26,6 +26,8 @@ openssl::Bio memory(const std::string& text) {
   return openssl::Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+}  // namespace
+
 bool is_loopback(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     sockaddr_in v4;
@@ -38,8 +40,6 @@ bool is_loopback(const sockaddr_storage& address) {
   if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return v6.sin6_addr.s6_addr[12] == kLoopbackNet;
   return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
-
-}  // namespace
 
 struct TlsIdentity::Context {
   Handle<SSL_CTX, SSL_CTX_free> ssl;

@@ -1,6 +1,7 @@
 // One connection of the HTTP port: TLS or plain, with an end in sight.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -27,6 +28,10 @@ class TlsIdentity {
   explicit TlsIdentity(std::unique_ptr<Context> context);
   std::unique_ptr<Context> context_;
 };
+
+// Whether `address` is of this machine alone: 127.0.0.0/8, also written as IPv6 (RFC 4291, 2.5.5.2), or
+// ::1. Total and pure.
+bool is_loopback(const sockaddr_storage& address);
 
 // How much of each part of an exchange a peer gets. Times are for the whole part: a byte now and then
 // prolongs none.

@@ -64,7 +64,8 @@ struct IssuerTrust {
   TokenAlgorithm algorithm = TokenAlgorithm::kRs256;
 };
 
-// What an issuer has said, for us, and for now. Only verify_identity() makes one.
+// Claims that their issuer has signed, for this audience, and that are valid at the time of the check. Only
+// verify_identity() makes one.
 class VerifiedIdentity {
  public:
   const TokenClaims& claims() const { return claims_; }
