@@ -10,15 +10,15 @@
 
 namespace assay {
 
+class EvpKey;  // OpenSSL's: core/openssl.h
+
 enum class SignatureScheme : std::uint8_t { kRsaSsa, kRsaPss, kEcdsa };
 
 // A public attestation key. Only parse_ak_public() makes one. It fixes how quotes are checked: no
 // quote can choose another algorithm. Cheap to copy; immutable; safe from any thread.
 class AkPublic {
  public:
-  class Key;  // the OpenSSL key
-
-  const Key& key() const { return *key_; }
+  const EvpKey& key() const { return *key_; }
   ByteView encoded() const { return encoded_; }  // as parsed
 
   bool is_rsa() const { return is_rsa_; }
@@ -41,10 +41,10 @@ class AkPublic {
 
  private:
   friend Result<AkPublic> parse_ak_public(ByteView);
-  AkPublic(std::shared_ptr<const Key> key, Bytes encoded, Digest fingerprint)
+  AkPublic(std::shared_ptr<const EvpKey> key, Bytes encoded, Digest fingerprint)
       : key_(std::move(key)), encoded_(std::move(encoded)), fingerprint_(fingerprint) {}
 
-  std::shared_ptr<const Key> key_;
+  std::shared_ptr<const EvpKey> key_;
   Bytes encoded_;
   Digest fingerprint_;
   bool is_rsa_ = false;

@@ -232,16 +232,21 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
   X(kIdentityAudience, "identity.audience", kOperation, kWarning,                                 \
     "the identity token was made for somebody else")                                              \
   X(kIdentityNotYetValid, "identity.not_yet_valid", kOperation, kWarning,                         \
-    "the identity token's time has not come: compare the clocks")                                 \
+    "the time of the identity token or client certificate has not come: compare the clocks")      \
   X(kIdentityExpired, "identity.expired", kOperation, kWarning,                                   \
-    "the identity token's time is over")                                                          \
+    "the time of the identity token or client certificate is over")                               \
   X(kIdentityLifetime, "identity.lifetime", kOperation, kWarning,                                 \
     "the identity token lasts longer than the verifier accepts")                                  \
   X(kIdentityRefused, "identity.refused", kOperation, kWarning,                                   \
-    "the identity token is genuine, and no rule of the configuration admits what it says")        \
+    "the identity token or client certificate is genuine, and no rule of the configuration "      \
+    "admits what it says")                                                                        \
   X(kIdentityReplayed, "identity.replayed", kOperation, kWarning,                                 \
     "the identity token has pushed other content, or in another way, under this name "            \
     "before")                                                                                     \
+  X(kIdentityCertificateUnfit, "identity.certificate_unfit", kOperation, kWarning,                \
+    "the client certificate is not one of a client with one URI, or with DNS names")              \
+  X(kIdentityCertificateUntrusted, "identity.certificate_untrusted", kOperation, kWarning,        \
+    "no authority that the configuration names has certified the client")                         \
   X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
   X(kImageMalformed, "image.malformed", kOperation, kCritical,                                    \
     "an image, or a part of it, is not what the format asks for")                                 \

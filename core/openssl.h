@@ -9,6 +9,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include <utility>
+
 #include "core/handle.h"
 
 namespace assay::openssl {
@@ -42,3 +44,17 @@ using X509Store = Handle<X509_STORE, X509_STORE_free>;
 using X509StoreCtx = Handle<X509_STORE_CTX, X509_STORE_CTX_free>;
 
 }  // namespace assay::openssl
+
+namespace assay {
+
+// A key behind the public types that hold one: their headers only declare this.
+class EvpKey {
+ public:
+  explicit EvpKey(openssl::EvpPkey key) : key_(std::move(key)) {}
+  EVP_PKEY* get() const { return key_.get(); }
+
+ private:
+  openssl::EvpPkey key_;
+};
+
+}  // namespace assay

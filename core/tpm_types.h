@@ -11,24 +11,6 @@
 
 namespace assay {
 
-class AkPublic::Key {
- public:
-  explicit Key(openssl::EvpPkey key) : key_(std::move(key)) {}
-  EVP_PKEY* get() const { return key_.get(); }
-
- private:
-  openssl::EvpPkey key_;
-};
-
-class EkPublic::Key {
- public:
-  explicit Key(openssl::EvpPkey key) : key_(std::move(key)) {}
-  EVP_PKEY* get() const { return key_.get(); }
-
- private:
-  openssl::EvpPkey key_;
-};
-
 // TPM 2.0 Library, Part 2, 6.3 TPM_ALG_ID.
 inline std::optional<HashAlg> hash_from_tpm(TPM2_ALG_ID id) {
   switch (id) {

@@ -15,22 +15,16 @@ namespace assay {
 using openssl::EvpMdCtx;
 using openssl::EvpPkey;
 
-class SigningPublicKey::Key {
- public:
-  explicit Key(EvpPkey key) : key_(std::move(key)) {}
-  EVP_PKEY* get() const { return key_.get(); }
-  // Ed25519 hashes by itself.
-  const EVP_MD* hash() const { return EVP_PKEY_is_a(get(), "EC") == 1 ? EVP_sha256() : nullptr; }
-
- private:
-  EvpPkey key_;
-};
-
 namespace {
 
 using Json = nlohmann::json;
 
 constexpr int kMaxDepth = 4;  // of members that are looked at: signatures[i].sig
+
+// Ed25519 hashes by itself.
+const EVP_MD* hash_of(const EVP_PKEY* key) {
+  return EVP_PKEY_is_a(key, "EC") == 1 ? EVP_sha256() : nullptr;
+}
 
 tl::unexpected<Fault> malformed(std::string what) {
   return fail(FaultId::kGoldenMalformed, "envelope: " + std::move(what));
@@ -139,16 +133,16 @@ Bytes pre_authentication_encoding(ByteView payload) {
   return out;
 }
 
-SigningPublicKey::SigningPublicKey(std::shared_ptr<const Key> key)
+SigningPublicKey::SigningPublicKey(std::shared_ptr<const EvpKey> key)
     : key_(std::move(key)), id_(id_of(key_->get())) {}
 
 bool SigningPublicKey::verify(ByteView message, ByteView signature) const {
   const EvpMdCtx context(EVP_MD_CTX_new());
   ASSAY_CHECK(context != nullptr);
-  const bool good =
-      EVP_DigestVerifyInit(context.get(), nullptr, key_->hash(), nullptr, key_->get()) == 1 &&
-      EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                       message.size()) == 1;
+  const bool good = EVP_DigestVerifyInit(context.get(), nullptr, hash_of(key_->get()), nullptr,
+                                         key_->get()) == 1 &&
+                    EVP_DigestVerify(context.get(), signature.data(), signature.size(),
+                                     message.data(), message.size()) == 1;
   ERR_clear_error();
   return good;
 }
@@ -157,18 +151,18 @@ Result<SigningPublicKey> parse_signing_public_key(ByteView pem) {
   ASSAY_TRY(EvpPkey key, read_key(pem, [](BIO* bio) {
               return PEM_read_bio_PUBKEY(bio, nullptr, openssl::no_passphrase, nullptr);
             }));
-  return SigningPublicKey(std::make_shared<const SigningPublicKey::Key>(std::move(key)));
+  return SigningPublicKey(std::make_shared<const EvpKey>(std::move(key)));
 }
 
 DsseSignature SigningPrivateKey::sign(ByteView payload) const {
   const Bytes message = pre_authentication_encoding(payload);
-  const SigningPublicKey::Key& key = *public_.key_;
+  const EvpKey& key = *public_.key_;
   const EvpMdCtx context(EVP_MD_CTX_new());
   std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(key.get()));
   Bytes signature(size);
   ASSAY_CHECK(
       context != nullptr &&
-      EVP_DigestSignInit(context.get(), nullptr, key.hash(), nullptr, key.get()) == 1 &&
+      EVP_DigestSignInit(context.get(), nullptr, hash_of(key.get()), nullptr, key.get()) == 1 &&
       EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) == 1);
   signature.resize(size);
   return {.key_id = public_.id(), .signature = std::move(signature)};
@@ -178,8 +172,7 @@ Result<SigningPrivateKey> parse_signing_private_key(ByteView pem) {
   ASSAY_TRY(EvpPkey key, read_key(pem, [](BIO* bio) {
               return PEM_read_bio_PrivateKey(bio, nullptr, openssl::no_passphrase, nullptr);
             }));
-  return SigningPrivateKey(
-      SigningPublicKey(std::make_shared<const SigningPublicKey::Key>(std::move(key))));
+  return SigningPrivateKey(SigningPublicKey(std::make_shared<const EvpKey>(std::move(key))));
 }
 
 std::vector<std::string> signers_of(const DsseEnvelope& envelope,

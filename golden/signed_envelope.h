@@ -14,6 +14,8 @@
 
 namespace assay {
 
+class EvpKey;  // OpenSSL's: core/openssl.h
+
 inline constexpr std::string_view kInTotoPayload = "application/vnd.in-toto+json";
 inline constexpr std::size_t kMaxEnvelopeBytes = std::size_t{360}
                                                  << 20;  // a set in base64, and more
@@ -53,8 +55,6 @@ class SigningPrivateKey;
 // from any thread.
 class SigningPublicKey {
  public:
-  class Key;  // the OpenSSL key
-
   // "sha256:…" of the key's SubjectPublicKeyInfo in DER.
   const std::string& id() const { return id_; }
   bool verify(ByteView message, ByteView signature) const;
@@ -63,9 +63,9 @@ class SigningPublicKey {
   friend Result<SigningPublicKey> parse_signing_public_key(ByteView);
   friend Result<SigningPrivateKey> parse_signing_private_key(ByteView);
   friend class SigningPrivateKey;
-  explicit SigningPublicKey(std::shared_ptr<const Key> key);
+  explicit SigningPublicKey(std::shared_ptr<const EvpKey> key);
 
-  std::shared_ptr<const Key> key_;
+  std::shared_ptr<const EvpKey> key_;
   std::string id_;
 };
 

@@ -58,7 +58,7 @@ struct Inputs {
   GrpcSettings grpc;
   std::vector<WebhookConfig> webhooks;
   Policy policy;
-  VendorRoots vendor_roots;
+  TrustedRoots vendor_roots;
   PushRules pushes;
   TlsIdentity https;
   std::map<std::string, KeySet> issuer_keys;  // by issuer: those of a jwks_file

@@ -2,38 +2,13 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/certificate/trusted_roots.h"
 #include "core/enrolment/ek_public.h"
 
 namespace assay {
-
-// The certificates that an endorsement chain may end at. Immutable; cheap to copy; safe from any
-// thread.
-class VendorRoots {
- public:
-  class Store;  // the OpenSSL store
-
-  VendorRoots();  // none: no certificate is trusted
-
-  const Store& store() const { return *store_; }
-  std::size_t size() const { return size_; }
-
- private:
-  friend Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>&);
-  std::shared_ptr<const Store> store_;
-  std::size_t size_ = 0;
-};
-
-// Reads certificates, each file PEM (any number of blocks) or DER (one), of at most 16 MiB. Those
-// that are self-issued are roots; the others help to build chains and are never trusted by
-// themselves.
-// Fails with kEkCertificateMalformed, naming the file's position from 0, for a file with none, or
-// with a block "CERTIFICATE" that is none. Other blocks are passed over. Pure.
-Result<VendorRoots> parse_vendor_roots(const std::vector<Bytes>& files);
 
 // An endorsement certificate as the node gave it, with what the node says leads to a root.
 struct UntrustedEkCertificate {
@@ -50,7 +25,7 @@ class EndorsedEk {
 
  private:
   friend Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate&, const EkPublic&,
-                                                  const VendorRoots&, std::chrono::sys_seconds);
+                                                  const TrustedRoots&, std::chrono::sys_seconds);
   friend EndorsedEk trust_without_certificate(EkPublic);
   EndorsedEk(EkPublic ek, std::string manufacturer)
       : ek_(std::move(ek)), manufacturer_(std::move(manufacturer)) {}
@@ -80,7 +55,7 @@ class EndorsedEk {
 // TCG EK Credential Profile 2.5, 3 (certificate) and 2.2.1.4, 2.2.1.5 (NV indices); TCG PC Client
 // Implementation for 1.2, 7.3.2 (header); RFC 5280.
 Result<EndorsedEk> verify_ek_certificate(const UntrustedEkCertificate& untrusted,
-                                         const EkPublic& ek, const VendorRoots& roots,
+                                         const EkPublic& ek, const TrustedRoots& roots,
                                          std::chrono::sys_seconds now);
 
 // An endorsement key that an operator's policy names: it needs no certificate.

@@ -54,8 +54,8 @@ Result<EkPublic> parse_ek_public(ByteView bytes) {
   ASSAY_TRY(const std::uint16_t symmetric_bits, aes_bits(area));
   ASSAY_OK(check_attributes(area.objectAttributes));
   ASSAY_TRY(const Digest id, spki_digest(key.get(), kFaults));
-  EkPublic out(std::make_shared<const EkPublic::Key>(std::move(key)),
-               Bytes(bytes.begin(), bytes.end()), id);
+  EkPublic out(std::make_shared<const EvpKey>(std::move(key)), Bytes(bytes.begin(), bytes.end()),
+               id);
   out.is_rsa_ = area.type == TPM2_ALG_RSA;
   out.name_alg_ = name_alg;
   out.symmetric_bits_ = symmetric_bits;

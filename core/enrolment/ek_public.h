@@ -9,14 +9,14 @@
 
 namespace assay {
 
+class EvpKey;  // OpenSSL's: core/openssl.h
+
 // A public endorsement key (EK). Only parse_ek_public() makes one. It fixes how a credential is made
 // for it: nothing that the node says later can choose an algorithm. Cheap to copy; immutable; safe
 // from any thread.
 class EkPublic {
  public:
-  class Key;  // the OpenSSL key
-
-  const Key& key() const { return *key_; }
+  const EvpKey& key() const { return *key_; }
   ByteView encoded() const { return encoded_; }  // TPM2B_PUBLIC, as parsed
 
   // SHA-256 of the key's SubjectPublicKeyInfo: the identity of the TPM. The public area around the
@@ -30,10 +30,10 @@ class EkPublic {
 
  private:
   friend Result<EkPublic> parse_ek_public(ByteView);
-  EkPublic(std::shared_ptr<const Key> key, Bytes encoded, Digest id)
+  EkPublic(std::shared_ptr<const EvpKey> key, Bytes encoded, Digest id)
       : key_(std::move(key)), encoded_(std::move(encoded)), id_(id) {}
 
-  std::shared_ptr<const Key> key_;
+  std::shared_ptr<const EvpKey> key_;
   Bytes encoded_;
   Digest id_;
   bool is_rsa_ = false;

@@ -18,15 +18,6 @@ using openssl::EvpPkey;
 using openssl::EvpPkeyCtx;
 using openssl::X509Certificate;
 
-class FileSigner::Key {
- public:
-  explicit Key(EvpPkey key) : key_(std::move(key)) {}
-  EVP_PKEY* get() const { return key_.get(); }
-
- private:
-  EvpPkey key_;
-};
-
 namespace {
 
 constexpr PublicFaults kFaults = {FaultId::kGoldenMalformed, FaultId::kGoldenMalformed};
@@ -96,7 +87,7 @@ std::optional<Bytes> encode(EVP_PKEY* key) {
 
 }  // namespace
 
-FileSigner::FileSigner(std::shared_ptr<const Key> key, ByteView spki)
+FileSigner::FileSigner(std::shared_ptr<const EvpKey> key, ByteView spki)
     : key_(std::move(key)),
       encoded_(spki.begin(), spki.end()),
       fingerprint_(hash(HashAlg::kSha256, spki)),
@@ -136,7 +127,7 @@ Result<FileSigner> parse_file_signer(ByteView spki) {
   ERR_clear_error();
   if (key == nullptr) return fail(FaultId::kGoldenMalformed, "not a public key");
   ASSAY_OK(check_key(key.get(), kFaults));
-  return FileSigner(std::make_shared<const FileSigner::Key>(std::move(key)), spki);
+  return FileSigner(std::make_shared<const EvpKey>(std::move(key)), spki);
 }
 
 std::optional<Bytes> signer_spki(ByteView file) {

@@ -10,14 +10,14 @@
 
 namespace assay {
 
+class EvpKey;  // OpenSSL's: core/openssl.h
+
 inline constexpr std::size_t kMaxFileSignerBytes = 4096;
 
 // A public key that signs files: RSA of 2048 to 4096 bits, or ECC on P-256, P-384 or P-521. Only
 // parse_file_signer() makes one. Cheap to copy; immutable; safe from any thread.
 class FileSigner {
  public:
-  class Key;  // the OpenSSL key
-
   const Bytes& encoded() const { return encoded_; }           // SubjectPublicKeyInfo in DER
   const Digest& fingerprint() const { return fingerprint_; }  // SHA-256 of it
 
@@ -35,9 +35,9 @@ class FileSigner {
 
  private:
   friend Result<FileSigner> parse_file_signer(ByteView);
-  FileSigner(std::shared_ptr<const Key> key, ByteView spki);
+  FileSigner(std::shared_ptr<const EvpKey> key, ByteView spki);
 
-  std::shared_ptr<const Key> key_;
+  std::shared_ptr<const EvpKey> key_;
   Bytes encoded_;
   Digest fingerprint_;
   std::uint32_t key_id_ = 0;

@@ -15,15 +15,6 @@ using openssl::EvpPkey;
 using ParamBuilder = Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Params = Handle<OSSL_PARAM, OSSL_PARAM_free>;
 
-class TokenKey::Key {
- public:
-  explicit Key(EvpPkey key) : key_(std::move(key)) {}
-  EVP_PKEY* get() const { return key_.get(); }
-
- private:
-  EvpPkey key_;
-};
-
 namespace {
 
 constexpr int kMinRsaBits = 2048;
@@ -106,7 +97,7 @@ std::optional<TokenKey> rsa_token_key(ByteView modulus, ByteView exponent) {
               OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1);
   EvpPkey key = key_from("RSA", builder.get());
   if (key == nullptr) return std::nullopt;
-  return TokenKey(TokenAlgorithm::kRs256, std::make_shared<const TokenKey::Key>(std::move(key)));
+  return TokenKey(TokenAlgorithm::kRs256, std::make_shared<const EvpKey>(std::move(key)));
 }
 
 std::optional<TokenKey> p256_token_key(ByteView x, ByteView y) {
@@ -122,7 +113,7 @@ std::optional<TokenKey> p256_token_key(ByteView x, ByteView y) {
                                                point.size()) == 1);
   EvpPkey key = key_from("EC", builder.get());
   if (key == nullptr) return std::nullopt;
-  return TokenKey(TokenAlgorithm::kEs256, std::make_shared<const TokenKey::Key>(std::move(key)));
+  return TokenKey(TokenAlgorithm::kEs256, std::make_shared<const EvpKey>(std::move(key)));
 }
 
 }  // namespace assay

@@ -12,6 +12,8 @@
 
 namespace assay {
 
+class EvpKey;  // OpenSSL's: core/openssl.h
+
 // The signatures that Assay accepts in tokens. A key has exactly one of them: no token can choose.
 enum class TokenAlgorithm : std::uint8_t {
   kRs256,  // RSA PKCS #1 v1.5 with SHA-256
@@ -23,8 +25,6 @@ std::optional<TokenAlgorithm> token_algorithm_by_name(std::string_view name);
 // A public key. Only the two functions below make one. Cheap to copy; immutable; safe from any thread.
 class TokenKey {
  public:
-  class Key;  // the OpenSSL key
-
   TokenAlgorithm algorithm() const { return algorithm_; }
 
   // Whether `signature`, untrusted, is this key's over `message`. An ES256 signature is r and s of 32 bytes
@@ -34,11 +34,11 @@ class TokenKey {
  private:
   friend std::optional<TokenKey> rsa_token_key(ByteView, ByteView);
   friend std::optional<TokenKey> p256_token_key(ByteView, ByteView);
-  TokenKey(TokenAlgorithm algorithm, std::shared_ptr<const Key> key)
+  TokenKey(TokenAlgorithm algorithm, std::shared_ptr<const EvpKey> key)
       : algorithm_(algorithm), key_(std::move(key)) {}
 
   TokenAlgorithm algorithm_;
-  std::shared_ptr<const Key> key_;
+  std::shared_ptr<const EvpKey> key_;
 };
 
 // A key for RS256, of big-endian numbers. Nothing unless the modulus has 2048 to 8192 bits and the exponent

@@ -16,10 +16,10 @@ struct Captured {
   EkPublic rsa = read_key("ek.pub");
   EkPublic ecc = read_key("ek-ecc384.pub");
   Bytes certificate = testing::read_test_data("evidence/l-aks/ek.der");
-  VendorRoots root = parse_vendor_roots({testing::read_test_data("vendor-ca/root.pem")}).value();
-  VendorRoots vendor = parse_vendor_roots({testing::read_test_data("vendor-ca/root.pem"),
-                                           testing::read_test_data("vendor-ca/issuercert.pem")})
-                           .value();
+  TrustedRoots root = parse_trusted_roots({testing::read_test_data("vendor-ca/root.pem")}).value();
+  TrustedRoots vendor = parse_trusted_roots({testing::read_test_data("vendor-ca/root.pem"),
+                                             testing::read_test_data("vendor-ca/issuercert.pem")})
+                            .value();
 
   static EkPublic read_key(const std::string& file) {
     return parse_ek_public(testing::read_test_data("evidence/l-aks/" + file)).value();
@@ -47,6 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // As what leads to the root.
   (void)verify_ek_certificate({kCaptured.certificate, {bytes}}, kCaptured.rsa, kCaptured.root,
                               kNow);
-  (void)parse_vendor_roots({bytes});
+  (void)parse_trusted_roots({bytes});
   return 0;
 }

@@ -98,4 +98,10 @@ Bytes to_pem(ByteView der, const std::string& name) {
   return Bytes(text, text + size);
 }
 
+std::string pem_chain(const std::vector<Bytes>& certificates) {
+  std::string out;
+  for (const Bytes& der : certificates) out += as_text(to_pem(der));
+  return out;
+}
+
 }  // namespace assay::testing

@@ -37,4 +37,7 @@ Bytes signed_again(Bytes der, EVP_PKEY* signer, const std::function<void(Bytes&)
 // DER as a PEM block.
 Bytes to_pem(ByteView der, const std::string& name = "CERTIFICATE");
 
+// Certificates in DER as PEM blocks, one after another.
+std::string pem_chain(const std::vector<Bytes>& certificates);
+
 }  // namespace assay::testing

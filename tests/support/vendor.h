@@ -28,10 +28,10 @@ class Vendor {
   const Bytes& lower() const { return lower_; }  // signed by upper; it signs endorsement keys
 
   // The vendor's root as the only one trusted, beside certificates that help with chains.
-  VendorRoots roots(const std::vector<Bytes>& more = {}) const {
+  TrustedRoots roots(const std::vector<Bytes>& more = {}) const {
     std::vector<Bytes> files = {root_};
     files.insert(files.end(), more.begin(), more.end());
-    return parse_vendor_roots(files).value();
+    return parse_trusted_roots(files).value();
   }
 
   CertificatePlan root_plan() const {
@@ -67,6 +67,21 @@ class Vendor {
             .directory_name = {{"2.23.133.2.1", "id:49465800"},
                                {"2.23.133.2.2", "SLB9670"},
                                {"2.23.133.2.3", "id:00070055"}}};
+  }
+  // A TLS client's, with these subjectAltNames: "URI:spiffe://example.org/ci,DNS:a.example.org".
+  CertificatePlan client_plan(EVP_PKEY* key, const std::string& names) const {
+    return {.subject = "client",
+            .issuer = "Lower",
+            .key = key,
+            .signer = lower_key_.get(),
+            .extensions = {{"basicConstraints", "critical,CA:FALSE"},
+                           {"keyUsage", "critical,digitalSignature"},
+                           {"extendedKeyUsage", "clientAuth,serverAuth"},
+                           {"subjectAltName", names}}};
+  }
+  // What a client shows whose certificate is by `plan`.
+  std::string shown(const CertificatePlan& plan) const {
+    return pem_chain({make_certificate(plan), lower_, upper_});
   }
   // The certificate for `key` after `edit` has been at its plan.
   Bytes certify(EVP_PKEY* key, const std::function<void(CertificatePlan&)>& edit = {}) const {

@@ -126,7 +126,7 @@ struct World {
   Store store = Store::open(dir.path() / "assay.db", {}).value();
   Ledger ledger{store, {}, 90s};
   Policy policy;
-  VendorRoots roots;
+  TrustedRoots roots;
   Enrolment enrolment{{ledger, policy.admission, roots, clock, fill_random}};
   GoldenIndex golden{1};
   CountingSink attempts;

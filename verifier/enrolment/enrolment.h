@@ -31,7 +31,7 @@ class Enrolment {
   struct World {
     Ledger& ledger;
     const AdmissionPolicy& policy;
-    const VendorRoots& roots;
+    const TrustedRoots& roots;
     const Clock& clock;
     EntropySource entropy;
   };

@@ -38,16 +38,16 @@ Result<std::vector<std::filesystem::path>> certificate_files(const std::filesyst
 
 }  // namespace
 
-Result<VendorRoots> load_vendor_roots(const std::filesystem::path& folder) {
+Result<TrustedRoots> load_vendor_roots(const std::filesystem::path& folder) {
   ASSAY_TRY(const auto paths, certificate_files(folder));
   std::vector<Bytes> files;
   for (const auto& path : paths) {
     ASSAY_TRY(Bytes content, read_public_bytes(path));
     files.push_back(std::move(content));
     // One by one first, so that the complaint can name the file.
-    if (const auto alone = parse_vendor_roots({files.back()}); !alone) {
+    if (const auto alone = parse_trusted_roots({files.back()}); !alone) {
       return fail(FaultId::kConfigInvalid,
-                  escape_bytes(path.string()) + ": " + format_fault(alone.error()));
+                  escape_bytes(path.string()) + ": " + alone.error().detail);
     }
   }
   if (files.empty()) {
@@ -55,9 +55,7 @@ Result<VendorRoots> load_vendor_roots(const std::filesystem::path& folder) {
                                              ": holds no certificate (.pem, .crt, .cer, .der); "
                                              "deploy/tpm-roots/README.md says where to get them");
   }
-  auto roots = parse_vendor_roots(files);
-  if (roots) return roots;
-  return fail(FaultId::kConfigInvalid, folder.string() + ": " + format_fault(roots.error()));
+  return parse_trusted_roots(files);
 }
 
 }  // namespace assay

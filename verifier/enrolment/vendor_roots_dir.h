@@ -11,6 +11,6 @@ namespace assay {
 // deploy/tpm-roots/README.md says where to get them.
 // Fails with kFileUnreadable, and kConfigInvalid naming the file for one that holds no certificate,
 // and for a folder without any.
-Result<VendorRoots> load_vendor_roots(const std::filesystem::path& folder);
+Result<TrustedRoots> load_vendor_roots(const std::filesystem::path& folder);
 
 }  // namespace assay

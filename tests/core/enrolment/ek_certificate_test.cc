@@ -24,10 +24,10 @@ Bytes case_file(std::string_view name, std::string_view file) {
 // Case `name`'s certificate and key, with the captured authority among the operator's files.
 Result<EndorsedEk> verify_case(std::string_view name, std::string_view certificate,
                                std::string_view key) {
-  const auto issuer = parse_vendor_roots({read_test_data("vendor-ca/issuercert.pem")});
+  const auto issuer = parse_trusted_roots({read_test_data("vendor-ca/issuercert.pem")});
   REQUIRE(issuer.has_value());
   CHECK(issuer->size() == 0);
-  const auto roots = parse_vendor_roots(
+  const auto roots = parse_trusted_roots(
       {read_test_data("vendor-ca/root.pem"), read_test_data("vendor-ca/issuercert.pem")});
   REQUIRE(roots.has_value());
   return verify_ek_certificate({case_file(name, certificate), {}},
@@ -264,7 +264,7 @@ TEST_CASE("verify_ek_certificate: the manufacturer is the certificate's word") {
 TEST_CASE("verify_ek_certificate: every proper prefix of a certificate is refused") {
   const Bytes der = vendor().certify(tpm().key());
   const EkPublic ek = tpm().ek();
-  const VendorRoots roots = vendor().roots();
+  const TrustedRoots roots = vendor().roots();
   for (std::size_t i = 0; i < der.size(); ++i) {
     const auto got = verify_ek_certificate(
         {Bytes(der.begin(), der.begin() + static_cast<long>(i)), {}}, ek, roots, kNow);

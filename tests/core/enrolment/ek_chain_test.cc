@@ -29,13 +29,13 @@ TEST_CASE("verify_ek_certificate: a chain of two authorities is built from what 
 
 TEST_CASE("verify_ek_certificate: only roots end a chain") {
   const Bytes certificate = vendor().certify(tpm().key());
-  const auto verify_with = [&](const VendorRoots& roots, std::vector<Bytes> chain) {
+  const auto verify_with = [&](const TrustedRoots& roots, std::vector<Bytes> chain) {
     return reason(verify_ek_certificate({certificate, std::move(chain)}, tpm().ek(), roots, kNow));
   };
   const std::vector<Bytes> whole = {vendor().lower(), vendor().upper(), vendor().root()};
-  CHECK(verify_with(VendorRoots(), whole) == "ek.certificate_untrusted");
+  CHECK(verify_with(TrustedRoots(), whole) == "ek.certificate_untrusted");
   // An authority in a file of the operator's is no root, and neither is what the node sends.
-  const auto authorities = parse_vendor_roots({vendor().lower(), vendor().upper()});
+  const auto authorities = parse_trusted_roots({vendor().lower(), vendor().upper()});
   REQUIRE(authorities.has_value());
   CHECK(authorities->size() == 0);
   CHECK(verify_with(*authorities, whole) == "ek.certificate_untrusted");
@@ -55,8 +55,8 @@ TEST_CASE("verify_ek_certificate: an authority that is not valid at the time is 
   CertificatePlan root = vendor().root_plan();
   root.not_after = kPast;
   CHECK(reason(verify_ek_certificate({der, sent()}, tpm().ek(),
-                                     parse_vendor_roots({make_certificate(root)}).value(), kNow)) ==
-        "ek.certificate_expired");
+                                     parse_trusted_roots({make_certificate(root)}).value(),
+                                     kNow)) == "ek.certificate_expired");
   // One that a node sends does no harm beside one that is valid.
   CHECK(reason(verify(der, {make_certificate(lower), vendor().lower(), vendor().upper()})).empty());
 }
@@ -150,7 +150,7 @@ TEST_CASE("verify_ek_certificate: weak signatures and weak authorities are refus
   CertificatePlan root = vendor().root_plan();
   root.hash = EVP_sha1();
   CHECK(verify_ek_certificate({der, sent()}, tpm().ek(),
-                              parse_vendor_roots({make_certificate(root)}).value(), kNow)
+                              parse_trusted_roots({make_certificate(root)}).value(), kNow)
             .has_value());
 }
 
@@ -166,45 +166,4 @@ TEST_CASE("verify_ek_certificate: a critical extension that we do not know is re
   lower.extensions.emplace_back(kUnknown, "critical,DER:0500");
   CHECK(reason(verify(vendor().certify(tpm().key()),
                       {make_certificate(lower), vendor().upper()})) == "ek.certificate_untrusted");
-}
-
-TEST_CASE("parse_vendor_roots: PEM and DER, one certificate or many, with text between") {
-  const Bytes& root = vendor().root();
-  const Bytes& upper = vendor().upper();
-  const Bytes other = Vendor().root();
-  const auto size_of = [](const std::vector<Bytes>& files) {
-    const auto got = parse_vendor_roots(files);
-    REQUIRE(got.has_value());
-    return got->size();
-  };
-  CHECK(VendorRoots().size() == 0);
-  CHECK(size_of({}) == 0);
-  CHECK(size_of({root}) == 1);
-  CHECK(size_of({root, other}) == 2);
-  CHECK(size_of({root, root}) == 1);
-  CHECK(size_of({to_pem(root)}) == 1);
-  CHECK(size_of({joined({as_bytes("Root\n"), to_pem(root), as_bytes("\nUpper\n"), to_pem(upper),
-                         to_pem(other), as_bytes("end\n")})}) == 2);
-  CHECK(size_of({joined({to_pem(Bytes{5, 0}, "X509 CRL"), to_pem(root)})}) == 1);
-}
-
-TEST_CASE("parse_vendor_roots: a file without certificates, or with a broken one, is named") {
-  const Bytes& root = vendor().root();
-  const Bytes pem = to_pem(root);
-  const Bytes bad[] = {{},
-                       Bytes(10),
-                       joined({root, Bytes{0}}),
-                       joined({root, root}),
-                       to_pem(root, "X509 CRL"),
-                       to_pem(joined({root, Bytes{0}})),
-                       joined({pem, to_pem(Bytes{0x30, 0x00})}),
-                       Bytes(pem.begin(), pem.end() - 10),
-                       joined({pem, as_bytes("-----BEGIN CERTIFICATE-----\n*\n")})};
-  for (const Bytes& file : bad) {
-    CAPTURE(&file - bad);
-    const auto got = parse_vendor_roots({root, file});
-    REQUIRE_FALSE(got.has_value());
-    CHECK(got.error().id == FaultId::kEkCertificateMalformed);
-    CHECK(got.error().detail.starts_with("file 1: "));
-  }
 }
