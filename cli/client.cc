@@ -8,6 +8,7 @@
 
 #include "cli/clock.h"
 #include "cli/files.h"
+#include "core/certificate/key_pair.h"
 #include "core/text.h"
 #include "golden/posix.h"
 
@@ -15,11 +16,12 @@ namespace assay {
 namespace {
 
 constexpr std::size_t kMaxTokenBytes = std::size_t{16} << 10;  // of an identity token
-constexpr std::size_t kMaxCaBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxCertificatesBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxKeyBytes = std::size_t{64} << 10;
 constexpr int kMaxAnswerBytes = 16 << 20;
 constexpr std::size_t kMaxMessageBytes = 300;
 
-tl::unexpected<Fault> bad_token(const std::string& where, std::string_view why) {
+tl::unexpected<Fault> bad_file(const std::string& where, std::string_view why) {
   return fail(FaultId::kConfigInvalid, escape_bytes(where) + ": " + std::string(why));
 }
 
@@ -28,22 +30,26 @@ Result<std::string> check_token(std::string_view token, const std::string& where
   const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
   while (!token.empty() && space(token.back())) token.remove_suffix(1);
   while (!token.empty() && space(token.front())) token.remove_prefix(1);
-  if (token.empty()) return bad_token(where, "holds no token");
-  if (token.size() > kMaxTokenBytes) return bad_token(where, "a token has at most 16 KiB");
+  if (token.empty()) return bad_file(where, "holds no token");
+  if (token.size() > kMaxTokenBytes) return bad_file(where, "a token has at most 16 KiB");
   if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
-    return bad_token(where, "a token is one word of printable ASCII");
+    return bad_file(where, "a token is one word of printable ASCII");
   }
   return std::string(token);
 }
 
-Result<std::string> read_token(const std::string& path) {
+// `what` the file holds, which is for nobody else to read.
+Result<Bytes> read_secret(const std::string& path, const std::string& what, std::size_t max_bytes) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
       (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return bad_token(path, "others may read this token; run: chmod 600 on it");
+    return bad_file(path, "others may read this " + what + "; run: chmod 600 on it");
   }
-  ASSAY_TRY(const Bytes content,
-            read_file(path, {.max_bytes = kMaxTokenBytes, .too_large = FaultId::kConfigInvalid}));
+  return read_file(path, {.max_bytes = max_bytes, .too_large = FaultId::kConfigInvalid});
+}
+
+Result<std::string> read_token(const std::string& path) {
+  ASSAY_TRY(const Bytes content, read_secret(path, "token", kMaxTokenBytes));
   return check_token(as_text(content), path);
 }
 
@@ -56,13 +62,22 @@ Result<std::string> token_of(const ServerOptions& options) {
   return check_token(value == nullptr ? "" : value, "$" + options.token_variable);
 }
 
-Result<std::string> read_ca(const std::string& path) {
-  ASSAY_TRY(const Bytes content,
-            read_file(path, {.max_bytes = kMaxCaBytes, .too_large = FaultId::kConfigInvalid}));
+Result<std::string> read_certificates(const std::string& path) {
+  ASSAY_TRY(const Bytes content, read_file(path, {.max_bytes = kMaxCertificatesBytes,
+                                                  .too_large = FaultId::kConfigInvalid}));
   if (as_text(content).find("-----BEGIN CERTIFICATE-----") == std::string_view::npos) {
     return fail(FaultId::kConfigInvalid, escape_bytes(path) + ": no PEM certificate in it");
   }
   return std::string(as_text(content));
+}
+
+Status add_client_certificate(const ServerOptions& options, grpc::SslCredentialsOptions& tls) {
+  ASSAY_TRY(tls.pem_cert_chain, read_certificates(options.client_certificate));
+  ASSAY_TRY(const Bytes key, read_secret(options.client_key, "key", kMaxKeyBytes));
+  tls.pem_private_key = as_text(key);
+  const Status pair = check_key_pair(tls.pem_cert_chain, tls.pem_private_key);
+  if (pair) return {};
+  return bad_file(options.client_key, pair.error().detail);
 }
 
 void set_from_environment(const char* name, std::string& value) {
@@ -96,11 +111,28 @@ void add_server_options(CLI::App& command, ServerOptions& options) {
       ->capture_default_str();
 }
 
+void add_client_certificate_options(CLI::App& command, ServerOptions& options) {
+  CLI::Option* certificate =
+      command.add_option("--client-certificate", options.client_certificate,
+                         "certificate chain to show instead of a token, PEM");
+  CLI::Option* key = command.add_option("--client-key", options.client_key, "its key, PEM");
+  certificate->needs(key);
+  key->needs(certificate);
+  for (const char* token : {"--token-file", "--token-env"}) {
+    certificate->excludes(command.get_option(token));
+  }
+}
+
 Result<Client> Client::open(const ServerOptions& options) {
-  ASSAY_TRY(std::string token, token_of(options));
   grpc::SslCredentialsOptions tls;
+  std::string token;
+  if (options.client_certificate.empty()) {
+    ASSAY_TRY(token, token_of(options));
+  } else {
+    ASSAY_OK(add_client_certificate(options, tls));
+  }
   if (!options.ca_file.empty()) {
-    ASSAY_TRY(tls.pem_root_certs, read_ca(options.ca_file));
+    ASSAY_TRY(tls.pem_root_certs, read_certificates(options.ca_file));
   }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
@@ -127,7 +159,10 @@ Fault Client::explain(const grpc::Status& status) const {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAUTHENTICATED:
       return {.id = FaultId::kUnauthenticated,
-              .detail = "the verifier refuses the caller: check --token-file (" + said + ")"};
+              .detail = "the verifier refuses the caller: check " +
+                        std::string(options_.client_certificate.empty() ? "--token-file"
+                                                                        : "--client-certificate") +
+                        " (" + said + ")"};
     case grpc::StatusCode::NOT_FOUND:
       return {.id = FaultId::kNotFound, .detail = said};
     case grpc::StatusCode::ALREADY_EXISTS:

@@ -16,8 +16,10 @@ struct ServerOptions {
   std::string server = "127.0.0.1:7443";  // HOST:PORT
   std::string ca_file = {};               // PEM; empty: the system's own authorities
   std::string token_file = {};
-  std::string token_variable = {};  // of the environment; empty: token_file
-  std::string server_name = {};     // what the certificate has to say instead of HOST; empty: HOST
+  std::string token_variable = {};      // of the environment; empty: token_file
+  std::string client_certificate = {};  // PEM chain, instead of a token; empty: none
+  std::string client_key = {};          // its key, PEM
+  std::string server_name = {};  // what the certificate has to say instead of HOST; empty: HOST
   unsigned timeout_seconds = 30;
 };
 
@@ -25,12 +27,17 @@ struct ServerOptions {
 // defaults from the environment. `options` outlives `command`.
 void add_server_options(CLI::App& command, ServerOptions& options);
 
+// Adds --client-certificate and --client-key, for calls that take them instead of a token. After
+// add_server_options() of the same two.
+void add_client_certificate_options(CLI::App& command, ServerOptions& options);
+
 // A TLS channel and the operator's token. Nothing is sent in clear, and there is no way to ask for
 // that.
 class Client {
  public:
-  // Reads CA and token; connects at the first call. Fails with kFileUnreadable, or kConfigInvalid
-  // for a token file that others may read, or a file or variable that holds no token.
+  // Reads CA and token, or client certificate and key; connects at the first call. Fails with
+  // kFileUnreadable, or kConfigInvalid for a token or key file that others may read, and for a file or
+  // variable that does not hold what it should.
   static Result<Client> open(const ServerOptions& options);
 
   template <typename Service>

@@ -201,9 +201,11 @@ void GoldenCommands::add_push(CLI::App& noun, Action& chosen) {
       "once, whatever came between");
   add_json_flag(*verb, format_);
   add_server_options(*verb, server_);
+  add_client_certificate_options(*verb, server_);
   add_examples(*verb,
                "  assay golden push host.json --server verifier:7443 --ca ca.pem \\\n"
                "    --token-file token\n"
+               "  assay golden push web.json --client-certificate svid.pem --client-key svid.key\n"
                "  assay golden push web.dsse.json --idempotency-key \"$CI_JOB_ID\"\n"
                "  assay golden push web.json --token-env ASSAY_ID_TOKEN   # of a GitLab job\n"
                "\n"

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "golden/yaml_reader.h"
 #include "verifier/config_setters.h"
+#include "verifier/identity/client_settings.h"
 #include "verifier/identity/identity_settings.h"
 #include "verifier/secret_file.h"
 
@@ -150,6 +151,7 @@ Result<VerifierConfig> read_config(const path& from) {
                            {"streams", number<std::uint32_t>(config.max_streams, 1, 1'000'000)}})},
        {"golden", mapping("golden: ", {{"signers", signers(config.golden_signers, folder)},
                                        {"identities", identities(config.golden_identities, folder)},
+                                       {"clients", clients(config.golden_clients, folder)},
                                        {"pushed", pushed_state(config.golden_pushed)},
                                        {"grace", grace(config.golden_grace)}})},
        {"webhooks", webhooks(config.webhooks, folder)}}));

@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "core/result.h"
 #include "verifier/access/set_signers.h"
+#include "verifier/identity/client_rules.h"
 #include "verifier/identity/identity_rules.h"
 #include "verifier/store/golden.h"
 
@@ -47,8 +48,9 @@ struct VerifierConfig {
   std::uint64_t max_log_bytes = std::uint64_t{256} << 20;  // of one answer
   std::uint32_t max_streams = 4096;
   std::vector<WebhookSettings> webhooks;
-  std::vector<SignerSettings> golden_signers;          // none: sets need no signature
-  std::vector<IdentitySettings> golden_identities;     // whose tokens may push; none: nobody's
+  std::vector<SignerSettings> golden_signers;       // none: sets need no signature
+  std::vector<IdentitySettings> golden_identities;  // whose tokens may push; none: nobody's
+  std::vector<ClientSettings> golden_clients;       // whose certificates may push; none: nobody's
   GoldenState golden_pushed = GoldenState::kApproved;  // what a push makes: approved, or a draft
   std::chrono::milliseconds golden_grace{3'600'000};   // of a superseded set
 };

@@ -1,6 +1,13 @@
 #include "verifier/config_setters.h"
 
+#include <algorithm>
+
 namespace assay {
+namespace {
+
+constexpr std::size_t kMaxPrintableBytes = 512;
+
+}  // namespace
 
 Setter file_path(std::filesystem::path& out, const std::filesystem::path& folder) {
   return [&out, folder](const YAML::Node& node) -> Status {
@@ -21,6 +28,21 @@ Setter name_scopes(std::vector<NameScope>& out) {
       out.push_back(*scope);
       return {};
     });
+  };
+}
+
+Result<std::string> printable(const YAML::Node& node) {
+  ASSAY_TRY(const std::string value, scalar(node));
+  const bool good = value.size() <= kMaxPrintableBytes &&
+                    std::ranges::all_of(value, [](char c) { return c > ' ' && c <= '~'; });
+  if (good) return value;
+  return fail(FaultId::kConfigInvalid, "write at most 512 printable characters without spaces");
+}
+
+Setter printable_text(std::string& out) {
+  return [&out](const YAML::Node& node) -> Status {
+    ASSAY_TRY(out, printable(node));
+    return {};
   };
 }
 

@@ -2,15 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include "core/openssl.h"
 
 namespace assay {
 namespace {
-
-using X509Handle = Handle<X509, X509_free>;
 
 constexpr int kMaxMessageBytes = (1 << 20) + (64 << 10);  // the largest piece, and its frame
 constexpr int kMaxMetadataBytes = 24 << 10;               // the largest identity token, and more
@@ -20,7 +14,12 @@ constexpr int kSmallestPingGapMs = 10'000;
 const gpr_timespec kShutdownGrace = gpr_time_from_seconds(2, GPR_TIMESPAN);
 
 std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcSettings& settings) {
-  grpc::SslServerCredentialsOptions options(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  // TLS proves that a client has its certificate's key. Were gRPC to verify the certificate too, one that
+  // is not trusted would end the connection without a word of why, also for calls that ask for none.
+  grpc::SslServerCredentialsOptions options(
+      settings.client_authorities.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                          : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_BUT_DONT_VERIFY);
+  options.pem_root_certs = settings.client_authorities;
   options.pem_key_cert_pairs.push_back({settings.key, settings.certificate});
   return grpc::SslServerCredentials(options);
 }
@@ -38,26 +37,6 @@ void limit(grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-// gRPC reports bad key material as a port that cannot be bound: say it before gRPC has to.
-Status check_key_pair(const GrpcSettings& settings) {
-  const openssl::Bio cert_bio(
-      BIO_new_mem_buf(settings.certificate.data(), static_cast<int>(settings.certificate.size())));
-  const openssl::Bio key_bio(
-      BIO_new_mem_buf(settings.key.data(), static_cast<int>(settings.key.size())));
-  const X509Handle certificate(PEM_read_bio_X509(cert_bio.get(), nullptr, nullptr, nullptr));
-  if (certificate == nullptr)
-    return fail(FaultId::kConfigInvalid, "tls.certificate is not a PEM certificate");
-  // The empty pass phrase keeps OpenSSL from asking a terminal for one.
-  const openssl::EvpPkey key(
-      PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, const_cast<char*>("")));
-  if (key == nullptr)
-    return fail(FaultId::kConfigInvalid, "tls.key is not an unencrypted PEM private key");
-  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
-    return fail(FaultId::kConfigInvalid, "tls.key is not the key of tls.certificate");
-  }
-  return {};
-}
-
 GrpcServer::GrpcServer(std::vector<std::unique_ptr<grpc::Service>> services,
                        std::unique_ptr<grpc::Server> server, int port)
     : services_(std::move(services)), server_(std::move(server)), port_(port) {}
@@ -73,7 +52,6 @@ GrpcServer::~GrpcServer() {
 
 Result<GrpcServer> GrpcServer::start(const GrpcSettings& settings,
                                      std::vector<std::unique_ptr<grpc::Service>> services) {
-  ASSAY_OK(check_key_pair(settings));
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(settings.listen, credentials(settings), &port);

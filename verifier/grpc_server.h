@@ -17,17 +17,16 @@ namespace assay {
 struct GrpcSettings {
   std::string listen;       // HOST:PORT; port 0 takes a free one
   std::string certificate;  // PEM chain
-  std::string key;          // PEM
+  std::string key;          // PEM, and the certificate's: check_key_pair()
+  // PEM: whose certificates clients are asked for. None has to have one, and each is judged where it calls
+  // for something. Empty: nobody is asked.
+  std::string client_authorities{};
 };
-
-// Whether certificate and key are PEM and belong together; kConfigInvalid when not.
-Status check_key_pair(const GrpcSettings& settings);
 
 // A server that runs. Destruction ends every stream and waits for the calls that go on.
 class GrpcServer {
  public:
-  // Takes over `services`. Fails as check_key_pair(), and with kUnavailable when the port cannot be
-  // had.
+  // Takes over `services`. Fails with kUnavailable when the port cannot be had.
   static Result<GrpcServer> start(const GrpcSettings& settings,
                                   std::vector<std::unique_ptr<grpc::Service>> services);
   ~GrpcServer();

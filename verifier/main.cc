@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 
+#include "core/certificate/key_pair.h"
 #include "golden/policy_file.h"
 #include "verifier/config.h"
 #include "verifier/enrolment/vendor_roots_dir.h"
@@ -60,6 +61,7 @@ struct Inputs {
   Policy policy;
   TrustedRoots vendor_roots;
   PushRules pushes;
+  ClientAuthorities clients;
   TlsIdentity https;
   std::map<std::string, KeySet> issuer_keys;  // by issuer: those of a jwks_file
 };
@@ -99,17 +101,23 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
   ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
   ASSAY_TRY(std::string key, read_secret_file(config.tls_key));
-  ASSAY_OK(check_key_pair({.listen = {}, .certificate = certificate, .key = key}));
-  ASSAY_TRY(TlsIdentity https, TlsIdentity::load(certificate, key));
+  // gRPC would report bad key material as a port that cannot be bound.
+  if (const Status good = check_key_pair(certificate, key); !good) {
+    return fail(good.error().id, "tls: " + good.error().detail);
+  }
+  ASSAY_TRY(ClientAuthorities clients, load_client_authorities(config.golden_clients));
+  ASSAY_TRY(TlsIdentity https, TlsIdentity::load(certificate, key, clients.certificates));
   Inputs out{
       .operators = operators,
       .grpc = {.listen = format_listen_address(config.grpc_listen),
                .certificate = std::move(certificate),
-               .key = std::move(key)},
+               .key = std::move(key),
+               .client_authorities = clients.certificates},
       .webhooks = {},
       .policy = {},
       .vendor_roots = {},
       .pushes = {.signers = {}, .pushed = config.golden_pushed, .grace = config.golden_grace},
+      .clients = std::move(clients),
       .https = std::move(https),
       .issuer_keys = {}};
   ASSAY_TRY(out.issuer_keys, load_issuer_keys(config.golden_identities));
@@ -220,7 +228,7 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   services.push_back(
       make_enrolment_service({ledger, sessions, store, inputs.policy, clock, inputs.operators}));
   Identities identities(make_issuers(config, inputs, clock, reporter));
-  const Pushers pushers(store, clock, inputs.operators, identities);
+  const Pushers pushers(store, clock, inputs.operators, identities, inputs.clients.all);
   Scheduler grace(clock, [&] { return end_grace(store, golden, reporter, clock); });
   const GoldenWorld golden_world{
       store, golden, reporter, clock, inputs.operators, pushers, inputs.pushes, [&grace] {

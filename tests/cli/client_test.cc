@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "tests/cli/fake_verifier.h"
+#include "tests/support/test_ca.h"
 
 using namespace assay;
 using namespace assay::testing;
@@ -65,6 +66,33 @@ TEST_CASE("Client::open: takes a token from the variable that is named, before a
   CHECK(fault_of(with("a b")) == FaultId::kConfigInvalid);
   const std::string large(17'000, 'a');
   CHECK(fault_of(with(large.c_str())) == FaultId::kConfigInvalid);
+}
+
+TEST_CASE("Client::open: takes a client certificate with its key, instead of a token") {
+  const TempDir dir;
+  const TestCa ca;
+  const TestCa::Identity client = ca.issue("URI:spiffe://example.org/ci");
+  const std::string certificate = dir.write("c.pem", client.certificate_pem).string();
+  const std::string key = dir.write("c.key", client.key_pem).string();
+  REQUIRE(::chmod(key.c_str(), 0600) == 0);
+  const auto with = [&](const std::string& chain, const std::string& own) {
+    return Client::open(
+        {.token_file = (dir / "none").string(), .client_certificate = chain, .client_key = own});
+  };
+  CHECK(with(certificate, key).has_value());
+  CHECK(fault_of(with((dir / "x").string(), key)) == FaultId::kFileUnreadable);
+  CHECK(fault_of(with(certificate, (dir / "x").string())) == FaultId::kFileUnreadable);
+  CHECK(fault_of(with(key, key)) == FaultId::kConfigInvalid);
+  CHECK(fault_of(with(certificate, certificate)) == FaultId::kConfigInvalid);
+  const std::string other = dir.write("o.key", ca.issue("DNS:x").key_pem).string();
+  REQUIRE(::chmod(other.c_str(), 0600) == 0);
+  const auto mixed = with(certificate, other);
+  CHECK(fault_of(mixed) == FaultId::kConfigInvalid);
+  CHECK(mixed.error().detail == other + ": key is not the key of the certificate");
+  REQUIRE(::chmod(key.c_str(), 0640) == 0);
+  const auto open = with(certificate, key);
+  CHECK(fault_of(open) == FaultId::kConfigInvalid);
+  CHECK(open.error().detail == key + ": others may read this key; run: chmod 600 on it");
 }
 
 TEST_CASE("Client::open: takes a CA file that holds a certificate") {

@@ -133,7 +133,7 @@ TEST_CASE("assay-verifier: a key that is not the certificate's is refused") {
   const Prepared prepared;
   std::ofstream(prepared.file("server.key")) << TestCa().issue("DNS:x").key_pem;
   CHECK(fails_with(prepared.run(), 2,
-                   {"config.invalid", "tls.key is not the key of tls.certificate"}));
+                   {"config.invalid", "tls: key is not the key of the certificate"}));
 }
 
 TEST_CASE("assay-verifier: a port that is taken is named") {

@@ -113,6 +113,56 @@ TEST_CASE("assay golden push: a GitHub job pushes its names with its token, by a
   CHECK(verifier.log().find(token) == std::string::npos);
 }
 
+TEST_CASE("assay golden push: a workload pushes its names with its client certificate") {
+  const TestCa ca;
+  const TestCa::Identity client = ca.issue("URI:spiffe://example.org/ci/shop");
+  RunningVerifier verifier(RunningVerifier::Options{
+      .more = "golden: {clients: [{ca_file: ci.pem, rules: [\n"
+              "  {names: [shop/], uri: 'spiffe://example.org/ci/shop'}]}]}\n",
+      .files = {{"ci.pem", ca.certificate_pem()}}});
+  const TempDir dir;
+  const auto push_as = [&](const TestCa::Identity& who, const std::string& set) {
+    const auto key = dir.write("svid.key", who.key_pem);
+    std::filesystem::permissions(key, std::filesystem::perms(0600));
+    return run_assay(
+        {"golden", "push", set, "--json", "--client-certificate",
+         dir.write("svid.pem", who.certificate_pem).string(), "--client-key", key.string()},
+        {{"ASSAY_SERVER", verifier.address()},
+         {"ASSAY_CA", verifier.ca_file().string()},
+         {"ASSAY_TOKEN_FILE", (dir / "none").string()}});
+  };
+  const std::string web = set_file(dir, "shop/web", "web");
+  const Finished pushed = push_as(client, web);
+  REQUIRE_MESSAGE(pushed.exit == 0, pushed.err);
+  CHECK(pushed.json()["set"]["pushed_by"] == "certificate:spiffe://example.org/ci/shop");
+  CHECK(refused(push_as(client, set_file(dir, "host/x", "host")), "golden.name_refused"));
+  CHECK(refused(push_as(ca.issue("URI:spiffe://example.org/ci"), web), "identity.refused"));
+  CHECK(refused(push_as(ca.issue("IP:127.0.0.1"), web), "identity.certificate_unfit"));
+  CHECK(refused(push_as(TestCa().issue("URI:spiffe://example.org/ci/shop"), web),
+                "identity.certificate_untrusted"));
+  // It pushes and no more; who has none is not asked for one in vain.
+  CHECK(refused(run_assay({"golden", "list"}, {{"ASSAY_SERVER", verifier.address()},
+                                               {"ASSAY_CA", verifier.ca_file().string()}}),
+                "request.unauthenticated"));
+  CHECK(verifier.assay({"golden", "list"}).exit == 0);
+  const json audit = verifier.assay({"audit", "list", "--json"}).json()["entries"];
+  CHECK(audit[0]["actor"] == "certificate:spiffe://example.org/ci/shop");
+}
+
+TEST_CASE("assay golden push: a client certificate is for nobody of whom the verifier knows none") {
+  const TestCa ca;
+  const TestCa::Identity client = ca.issue("URI:spiffe://example.org/ci/shop");
+  RunningVerifier verifier;
+  const TempDir dir;
+  const auto key = dir.write("svid.key", client.key_pem);
+  std::filesystem::permissions(key, std::filesystem::perms(0600));
+  CHECK(refused(
+      verifier.assay({"golden", "push", set_file(dir, "shop/web", "web"), "--client-certificate",
+                      dir.write("svid.pem", client.certificate_pem).string(), "--client-key",
+                      key.string()}),
+      "request.unauthenticated"));
+}
+
 TEST_CASE("assay golden push: keys are fetched from the issuer, and followed when they change") {
   IssuerServer issuer;
   const TokenSigner first = TokenSigner::ec();

@@ -31,6 +31,7 @@ TEST_CASE("load_config: what is not said has a safe default") {
   CHECK(got->interval == 30s);
   CHECK(got->golden_signers.empty());
   CHECK(got->golden_identities.empty());
+  CHECK(got->golden_clients.empty());
   CHECK(got->golden_pushed == GoldenState::kApproved);
   CHECK(got->golden_grace == 1h);
   CHECK(load(dir, "golden: {grace: 0s}\n")->golden_grace == 0s);
@@ -48,6 +49,7 @@ TEST_CASE("load_config: everything that can be said is read") {
                         "limits: {log_mib: 2, streams: 7}\n"
                         "golden: {pushed: draft, grace: 2m, signers: [\n"
                         "  {names: [shop/, base], keys: [a.pub, /b.pub], threshold: 2}],\n"
+                        "  clients: [{ca_file: ci.pem, rules: [{names: [a], dns: b}]}],\n"
                         "  identities: [{kind: gitlab, issuer: 'https://i', audience: a,\n"
                         "    jwks_file: keys.json, rules: [{names: [a], project_id: 1}]}]}\n"
                         "webhooks:\n- {name: a, url: 'http://h/', secret_file: s}\n"
@@ -67,6 +69,8 @@ TEST_CASE("load_config: everything that can be said is read") {
   CHECK(got->golden_signers[0].threshold == 2);
   REQUIRE(got->golden_identities.size() == 1);
   CHECK(got->golden_identities[0].jwks_file == dir / "keys.json");
+  REQUIRE(got->golden_clients.size() == 1);
+  CHECK(got->golden_clients[0].ca_file == dir / "ci.pem");
   REQUIRE(got->webhooks.size() == 2);
   CHECK(got->webhooks[0].secret_file == dir / "s");
   CHECK(got->webhooks[1].secret_file == "/s");

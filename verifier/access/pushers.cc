@@ -26,7 +26,12 @@ Status Pusher::may_push(std::string_view set_name) const {
               name + " may not push sets called " + escape_bytes(set_name));
 }
 
-Result<Pusher> Pushers::authenticate(std::string_view authorization) const {
+Result<Pusher> Pushers::authenticate(const PushCredentials& shown) const {
+  const std::string_view authorization = shown.authorization;
+  if (authorization.empty() && !shown.client_chain.empty()) {
+    ASSAY_TRY(AdmittedClient client, admit_client(shown.client_chain, clients_, clock_.now()));
+    return Pusher{.name = std::move(client.name), .scopes = std::move(client.scopes)};
+  }
   if (operators_.accepts(authorization)) {
     return Pusher{.name = "operator", .scopes = {*NameScope::parse("*")}};
   }
@@ -42,7 +47,7 @@ Result<Pusher> Pushers::authenticate(std::string_view authorization) const {
   if (!looks_like_push_token(secret)) {
     return fail(FaultId::kUnauthenticated,
                 "give a token with --token-file or ASSAY_TOKEN_FILE: the operators', a push token, "
-                "or an identity token");
+                "or an identity token; or a client certificate");
   }
   ASSAY_TRY(const PushTokenRecord token,
             store_.use_push_token(push_token_hash(secret), clock_.now()));

@@ -26,6 +26,24 @@ openssl::Bio memory(const std::string& text) {
   return openssl::Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+// Whether a certificate is good is decided where it is used, with a fault that says why not.
+int take_any_certificate(X509_STORE_CTX* /*chain*/, void* /*unused*/) {
+  return 1;
+}
+
+void ask_for_certificates(SSL_CTX* context, const std::string& authorities) {
+  const openssl::Bio bio = memory(authorities);
+  for (;;) {
+    const openssl::X509Certificate next(
+        PEM_read_bio_X509(bio.get(), nullptr, openssl::no_passphrase, nullptr));
+    if (next == nullptr) break;
+    ASSAY_CHECK(SSL_CTX_add_client_CA(context, next.get()) == 1);
+  }
+  ERR_clear_error();
+  SSL_CTX_set_cert_verify_callback(context, take_any_certificate, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+}
+
 }  // namespace
 
 bool is_loopback(const sockaddr_storage& address) {
@@ -54,32 +72,36 @@ TlsIdentity::TlsIdentity(std::unique_ptr<Context> context) : context_(std::move(
 TlsIdentity::TlsIdentity(TlsIdentity&&) noexcept = default;
 TlsIdentity::~TlsIdentity() = default;
 
-Result<TlsIdentity> TlsIdentity::load(const std::string& certificate, const std::string& key) {
+Result<TlsIdentity> TlsIdentity::load(const std::string& certificate, const std::string& key,
+                                      const std::string& client_authorities) {
   auto context = std::make_unique<Context>();
   context->ssl.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const ssl = context->ssl.get();
   ASSAY_CHECK(ssl != nullptr);
-  SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
+  ASSAY_CHECK(SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1);
   SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
                                SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 
   const openssl::Bio chain = memory(certificate);
-  const openssl::X509Certificate leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
+  const openssl::X509Certificate leaf(
+      PEM_read_bio_X509(chain.get(), nullptr, openssl::no_passphrase, nullptr));
   const openssl::EvpPkey private_key(
       PEM_read_bio_PrivateKey(memory(key).get(), nullptr, openssl::no_passphrase, nullptr));
   bool good = leaf != nullptr && private_key != nullptr &&
               SSL_CTX_use_certificate(ssl, leaf.get()) == 1 &&
               SSL_CTX_use_PrivateKey(ssl, private_key.get()) == 1;
   while (good) {
-    openssl::X509Certificate next(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
+    openssl::X509Certificate next(
+        PEM_read_bio_X509(chain.get(), nullptr, openssl::no_passphrase, nullptr));
     if (next == nullptr) break;
     good = SSL_CTX_add0_chain_cert(ssl, next.get()) == 1;
     if (good) static_cast<void>(next.release());
   }
   ERR_clear_error();
   if (!good) return fail(FaultId::kConfigInvalid, "tls.certificate and tls.key cannot serve HTTPS");
+  if (!client_authorities.empty()) ask_for_certificates(ssl, client_authorities);
   return TlsIdentity(std::move(context));
 }
 
@@ -88,7 +110,8 @@ Connection::Connection(int socket, const World& world)
       world_(world),
       until_(world.clock.monotonic() + world.limits.head),
       bytes_left_(world.limits.head_bytes) {
-  ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+  const int flags = ::fcntl(socket_, F_GETFL);
+  ASSAY_CHECK(flags >= 0 && ::fcntl(socket_, F_SETFL, flags | O_NONBLOCK) == 0);
 }
 
 Connection::~Connection() {
@@ -128,6 +151,24 @@ bool Connection::is_private() const {
   socklen_t size = sizeof peer;
   return ::getpeername(socket_, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
          is_loopback(peer);
+}
+
+std::string Connection::client_chain() const {
+  X509* const leaf = tls_ == nullptr ? nullptr : SSL_get0_peer_certificate(tls_->ssl.get());
+  if (leaf == nullptr) return {};
+  const openssl::Bio out(BIO_new(BIO_s_mem()));
+  ASSAY_CHECK(out != nullptr);
+  bool good = PEM_write_bio_X509(out.get(), leaf) == 1;
+  // Of a server's peer it is without the leaf: SSL_get_peer_cert_chain(3).
+  const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(tls_->ssl.get());
+  for (int i = 0; good && i < sk_X509_num(chain); ++i) {
+    good = PEM_write_bio_X509(out.get(), sk_X509_value(chain, i)) == 1;
+  }
+  ERR_clear_error();
+  if (!good) return {};  // a client's doing: it has shown nothing
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
 }
 
 void Connection::allow_body(std::size_t bytes, std::chrono::nanoseconds until) {

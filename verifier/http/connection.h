@@ -18,7 +18,9 @@ namespace assay {
 class TlsIdentity {
  public:
   // PEM: a chain, leaf first, and its key. kConfigInvalid for what is neither, or does not belong together.
-  static Result<TlsIdentity> load(const std::string& certificate, const std::string& key);
+  // Clients are asked for certificates of `client_authorities`, PEM, and need not have one; empty: nobody is.
+  static Result<TlsIdentity> load(const std::string& certificate, const std::string& key,
+                                  const std::string& client_authorities = {});
   TlsIdentity(TlsIdentity&&) noexcept;
   ~TlsIdentity();
 
@@ -63,6 +65,10 @@ class Connection {
 
   // Whether what is said here stays between the two: TLS, or both ends on this machine.
   bool is_private() const;
+
+  // The certificates that the client has shown, PEM, its own first, or nothing: whoever uses them verifies
+  // them. TLS has proven that the client has the key of its own.
+  std::string client_chain() const;
 
   // Lets a request's body be read, of at most so many bytes, up to a moment of Clock::monotonic().
   void allow_body(std::size_t bytes, std::chrono::nanoseconds until);

@@ -37,11 +37,12 @@ std::string lower(std::string text) {
   return text;
 }
 
-HttpRequest request_of(const httplib::Request& request) {
+HttpRequest request_of(const httplib::Request& request, const Connection& connection) {
   HttpRequest out{.method = request.method,
                   .path = request.path,
                   .query = {request.params.begin(), request.params.end()},
-                  .headers = {}};
+                  .headers = {},
+                  .client_chain = connection.client_chain()};
   for (const auto& [name, value] : request.headers) out.headers.emplace(lower(name), value);
   return out;
 }
@@ -123,7 +124,7 @@ class Exchange final : public httplib::Server {
   // Whether the body is wanted; else the answer is there.
   bool decide(const httplib::Request& request, httplib::Response& response) {
     decided_ = true;
-    const HttpRequest asked = request_of(request);
+    const HttpRequest asked = request_of(request, connection_);
     HttpReply reply = routes_(asked, connection_.is_private() ? Privacy::kPrivate : Privacy::kOpen);
     if (const HttpAnswer* answer = std::get_if<HttpAnswer>(&reply)) {
       set_answer(response, *answer);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "verifier/services/refusal.h"
 
 namespace assay {
 namespace {
@@ -59,49 +60,32 @@ Result<std::string> single_header(const HttpRequest& request, const std::string&
 }
 
 int http_status(FaultId fault) {
-  switch (fault) {
-    case FaultId::kRequestInvalid:
+  switch (refusal_of(fault)) {
+    case Refusal::kInvalid:
       return 400;
-    case FaultId::kUnauthenticated:
-    case FaultId::kPushTokenUnknown:
-    case FaultId::kPushTokenExpired:
-    case FaultId::kIdentityMalformed:
-    case FaultId::kIdentityIssuer:
-    case FaultId::kIdentityAlgorithm:
-    case FaultId::kIdentityKeyUnknown:
-    case FaultId::kIdentitySignature:
-    case FaultId::kIdentityAudience:
-    case FaultId::kIdentityNotYetValid:
-    case FaultId::kIdentityExpired:
-    case FaultId::kIdentityLifetime:
-    case FaultId::kIdentityReplayed:
+    case Refusal::kUnauthenticated:
       return 401;
-    case FaultId::kGoldenUnsigned:
-    case FaultId::kGoldenSignatureMissing:
-    case FaultId::kGoldenSignerRefused:
-    case FaultId::kGoldenNameRefused:
-    case FaultId::kIdentityRefused:
+    case Refusal::kForbidden:
       return 403;
-    case FaultId::kNotFound:
+    case Refusal::kNotFound:
       return 404;
-    case FaultId::kAlreadyExists:
-    case FaultId::kGoldenConflict:
-    case FaultId::kGoldenRevoked:
+    case Refusal::kConflict:
+    case Refusal::kRevoked:
       return 409;
-    case FaultId::kGoldenTooLarge:
+    case Refusal::kTooLarge:
       return 413;
-    case FaultId::kGoldenMalformed:
+    case Refusal::kMalformed:
       return 422;
-    case FaultId::kUnavailable:  // others have every place
+    case Refusal::kBusy:
       return 429;
-    case FaultId::kIdentityKeysUnavailable:
-    case FaultId::kStoreFailed:
+    case Refusal::kUnavailable:
       return 503;
-    case FaultId::kStoreFull:
+    case Refusal::kFull:
       return 507;
-    default:
-      return 500;
+    case Refusal::kOther:
+      break;
   }
+  return 500;
 }
 
 HttpAnswer problem(int status, std::string_view detail) {

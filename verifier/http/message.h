@@ -20,6 +20,7 @@ struct HttpRequest {
   std::string path;                                 // decoded, without the query
   std::multimap<std::string, std::string> query;    // decoded
   std::multimap<std::string, std::string> headers;  // names in lower case
+  std::string client_chain;                         // Connection::client_chain()
 };
 
 // The value of a header that comes once or not at all (""); kRequestInvalid when it comes again.

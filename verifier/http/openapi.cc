@@ -4,7 +4,7 @@ namespace assay {
 
 std::string_view openapi_document() {
   static constexpr std::string_view kDocument = R"json({
-"openapi": "3.0.3",
+"openapi": "3.1.0",
 "info": {
   "title": "Assay verifier",
   "version": "1",
@@ -13,7 +13,8 @@ std::string_view openapi_document() {
 "components": {
   "securitySchemes": {
     "operator": {"type": "http", "scheme": "bearer", "description": "the operators' token"},
-    "push": {"type": "http", "scheme": "bearer", "description": "a push token: assay push-token create"}
+    "push": {"type": "http", "scheme": "bearer", "description": "a push token: assay push-token create"},
+    "client": {"type": "mutualTLS", "description": "a client certificate that golden.clients admits"}
   },
   "schemas": {
     "GoldenSet": {
@@ -33,8 +34,8 @@ std::string_view openapi_document() {
         "state": {"type": "string", "enum": ["draft", "approved", "superseded", "revoked"]},
         "state_since": {"type": "string", "format": "date-time"},
         "state_by": {"type": "string"},
-        "reason": {"type": "string", "nullable": true, "description": "why it was revoked"},
-        "golden_until": {"type": "string", "format": "date-time", "nullable": true, "description": "until when a superseded set counts"}
+        "reason": {"type": ["string", "null"], "description": "why it was revoked"},
+        "golden_until": {"type": ["string", "null"], "format": "date-time", "description": "until when a superseded set counts"}
       }
     },
     "Problem": {
@@ -79,7 +80,7 @@ std::string_view openapi_document() {
       "operationId": "pushGoldenSet",
       "summary": "Make a set the next generation of its name",
       "description": "The same set twice is one. Who pushes is known before the body is read.",
-      "security": [{"operator": []}, {"push": []}],
+      "security": [{"operator": []}, {"push": []}, {"client": []}],
       "parameters": [
         {"name": "draft", "in": "query", "description": "let it wait for approval", "schema": {"type": "boolean", "default": false}},
         {"name": "Idempotency-Key", "in": "header", "description": "a push that is repeated under its key within a day is stored once, whatever came between", "schema": {"type": "string", "maxLength": 128}}

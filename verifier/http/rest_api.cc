@@ -53,7 +53,7 @@ HttpAnswer json_answer(int status, const Json& body) {
 // The header that gRPC calls metadata. What a fault says of it is about command lines.
 HttpAnswer refusal(Fault fault) {
   if (fault.id == FaultId::kUnauthenticated) {
-    fault.detail = "give a token in the header Authorization: Bearer …";
+    fault.detail = "give a token in the header Authorization: Bearer …, or a client certificate";
   }
   return problem_of(fault);
 }
@@ -134,7 +134,12 @@ HttpReply RestApi::list_sets(const HttpRequest& request) const {
 HttpReply RestApi::push_set(const HttpRequest& request) const {
   const auto authorization = single_header(request, "authorization");
   if (!authorization) return problem_of(authorization.error());
-  auto push = world_.golden.open_push(*authorization, world_.clock.now() + kLongestPush);
+  // A browser shows its user's certificate to whatever a page makes it ask.
+  const bool of_page = request.headers.contains("origin");
+  auto push = world_.golden.open_push(
+      {.authorization = *authorization,
+       .client_chain = of_page ? std::string_view() : std::string_view(request.client_chain)},
+      world_.clock.now() + kLongestPush);
   if (!push) return refusal(push.error());
   const auto type = single_header(request, "content-type");
   if (!type) return problem_of(type.error());

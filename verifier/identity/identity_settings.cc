@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view kWhere = "golden: identities: ";
 constexpr std::string_view kRuleWhere = "golden: identities: rules: ";
-constexpr std::size_t kMaxValueBytes = 512;
 
 enum class Need : std::uint8_t {
   kAlways,
@@ -56,21 +55,6 @@ const std::vector<ConditionKey>& condition_keys() {
        Form::kText},
   };
   return keys;
-}
-
-Result<std::string> printable(const YAML::Node& node) {
-  ASSAY_TRY(const std::string value, scalar(node));
-  const bool good = value.size() <= kMaxValueBytes &&
-                    std::ranges::all_of(value, [](char c) { return c > ' ' && c <= '~'; });
-  if (good) return value;
-  return fail(FaultId::kConfigInvalid, "write at most 512 printable characters without spaces");
-}
-
-Setter printable_text(std::string& out) {
-  return [&out](const YAML::Node& node) -> Status {
-    ASSAY_TRY(out, printable(node));
-    return {};
-  };
 }
 
 Setter kind(IdentityKind& out) {

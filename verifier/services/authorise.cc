@@ -1,12 +1,58 @@
 #include "verifier/services/authorise.h"
 
+#include <grpc/grpc_security_constants.h>
+
+#include "verifier/services/refusal.h"
+
 namespace assay {
+namespace {
+
+grpc::StatusCode code_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kUnauthenticated:
+      return grpc::StatusCode::UNAUTHENTICATED;
+    case Refusal::kForbidden:
+      return grpc::StatusCode::PERMISSION_DENIED;
+    case Refusal::kNotFound:
+      return grpc::StatusCode::NOT_FOUND;
+    case Refusal::kConflict:
+      return grpc::StatusCode::ALREADY_EXISTS;
+    case Refusal::kRevoked:
+      return grpc::StatusCode::FAILED_PRECONDITION;
+    case Refusal::kBusy:
+    case Refusal::kUnavailable:
+      return grpc::StatusCode::UNAVAILABLE;
+    case Refusal::kTooLarge:
+    case Refusal::kFull:
+      return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case Refusal::kInvalid:
+    case Refusal::kMalformed:
+    case Refusal::kOther:
+      break;
+  }
+  return grpc::StatusCode::INVALID_ARGUMENT;
+}
+
+}  // namespace
 
 std::string_view authorization_of(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto header = metadata.find("authorization");
   if (header == metadata.end()) return {};
   return {header->second.data(), header->second.size()};
+}
+
+std::string client_chain_of(const grpc::CallbackServerContext& context) {
+  const auto peer = context.auth_context();
+  std::string out;
+  if (peer == nullptr) return out;
+  for (const char* property :
+       {GRPC_X509_PEM_CERT_PROPERTY_NAME, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME}) {
+    for (const grpc::string_ref& pem : peer->FindPropertyValues(property)) {
+      out.append(pem.data(), pem.size());
+    }
+  }
+  return out;
 }
 
 grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token) {
@@ -16,50 +62,7 @@ grpc::Status authorise(const grpc::CallbackServerContext& context, const Operato
 }
 
 grpc::Status to_status(const Fault& fault) {
-  const auto code = [&] {
-    switch (fault.id) {
-      case FaultId::kNotFound:
-        return grpc::StatusCode::NOT_FOUND;
-      case FaultId::kAlreadyExists:
-      case FaultId::kEnrolNameTaken:
-      case FaultId::kEnrolEkTaken:
-      case FaultId::kEnrolKeyChanged:
-      case FaultId::kGoldenConflict:
-        return grpc::StatusCode::ALREADY_EXISTS;
-      case FaultId::kGoldenUnsigned:
-      case FaultId::kGoldenSignatureMissing:
-      case FaultId::kGoldenSignerRefused:
-      case FaultId::kGoldenNameRefused:
-      case FaultId::kIdentityRefused:
-        return grpc::StatusCode::PERMISSION_DENIED;
-      case FaultId::kGoldenRevoked:
-        return grpc::StatusCode::FAILED_PRECONDITION;
-      case FaultId::kUnauthenticated:
-      case FaultId::kPushTokenUnknown:
-      case FaultId::kPushTokenExpired:
-      case FaultId::kIdentityMalformed:
-      case FaultId::kIdentityIssuer:
-      case FaultId::kIdentityAlgorithm:
-      case FaultId::kIdentityKeyUnknown:
-      case FaultId::kIdentitySignature:
-      case FaultId::kIdentityAudience:
-      case FaultId::kIdentityNotYetValid:
-      case FaultId::kIdentityExpired:
-      case FaultId::kIdentityLifetime:
-      case FaultId::kIdentityReplayed:
-        return grpc::StatusCode::UNAUTHENTICATED;
-      case FaultId::kUnavailable:
-      case FaultId::kIdentityKeysUnavailable:
-      case FaultId::kStoreFailed:
-        return grpc::StatusCode::UNAVAILABLE;
-      case FaultId::kStoreFull:
-      case FaultId::kGoldenTooLarge:
-        return grpc::StatusCode::RESOURCE_EXHAUSTED;
-      default:
-        return grpc::StatusCode::INVALID_ARGUMENT;
-    }
-  }();
-  return {code, format_fault(fault)};
+  return {code_of(refusal_of(fault.id)), format_fault(fault)};
 }
 
 }  // namespace assay

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
 #include <string_view>
 
 #include "verifier/services/operator_token.h"
@@ -11,6 +12,10 @@ namespace assay {
 
 // What the call carries as "authorization", or nothing; untrusted. Valid as long as the context.
 std::string_view authorization_of(const grpc::CallbackServerContext& context);
+
+// The certificates that the TLS client has shown, PEM, its own first, or nothing; untrusted but for this: the
+// client has the key of its own.
+std::string client_chain_of(const grpc::CallbackServerContext& context);
 
 // UNAUTHENTICATED unless the call carries the operators' token.
 grpc::Status authorise(const grpc::CallbackServerContext& context, const OperatorToken& token);

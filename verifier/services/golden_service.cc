@@ -111,7 +111,9 @@ Result<PushTokenRecord> parse_token(const v1::CreatePushTokenRequest& request, I
 class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
  public:
   PushReactor(GoldenSets& sets, const CallbackServerContext& context, v1::PushResponse* response)
-      : push_(sets.open_push(authorization_of(context), deadline_of(context))),
+      : push_(sets.open_push(
+            {.authorization = authorization_of(context), .client_chain = client_chain_of(context)},
+            deadline_of(context))),
         response_(response) {
     if (!push_) {
       Finish(to_status(push_.error()));
@@ -226,8 +228,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
                                const v1::ListGoldenRunsRequest* request,
                                v1::ListGoldenRunsResponse* response) override {
     return answer(*context, token_, [&]() -> Status {
-      ASSAY_TRY(const auto runs,
-                store_.golden_runs(id_of(request->name(), request->generation())));
+      ASSAY_TRY(const auto runs, store_.golden_runs(id_of(request->name(), request->generation())));
       for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
       response->set_total(runs.total);
       return {};

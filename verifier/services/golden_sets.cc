@@ -30,8 +30,8 @@ Result<GoldenPush> OpenPush::store(const PushWishes& wishes) {
 }
 
 // Only who may push takes one of the places, and for a time that ends.
-Result<OpenPush> GoldenSets::open_push(std::string_view authorization, Instant deadline) {
-  ASSAY_TRY(Pusher pusher, world_.pushers.authenticate(authorization));
+Result<OpenPush> GoldenSets::open_push(const PushCredentials& shown, Instant deadline) {
+  ASSAY_TRY(Pusher pusher, world_.pushers.authenticate(shown));
   if (deadline > world_.clock.now() + kLongestPush) {
     return fail(FaultId::kRequestInvalid, "give the push a deadline of at most 15 minutes");
   }

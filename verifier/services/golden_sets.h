@@ -96,12 +96,12 @@ class GoldenSets {
 
   // The one way in for a push, whichever port it comes by.
   //
-  //   authorization  of the call's header; untrusted
-  //   deadline       when the caller's port ends the push, finished or not
+  //   shown     by the caller
+  //   deadline  when the caller's port ends the push, finished or not
   //
   // Fails, in this order, as Pushers::authenticate(), with kRequestInvalid for a deadline that is
   // further away than kLongestPush, and kUnavailable while kMaxPushesAtOnce others are under way.
-  Result<OpenPush> open_push(std::string_view authorization, Instant deadline);
+  Result<OpenPush> open_push(const PushCredentials& shown, Instant deadline);
 
   // By an operator. Fails as the store; revoke() with kRequestInvalid too, for a reason that is none.
   Result<GoldenRecord> approve(const GoldenId& id);

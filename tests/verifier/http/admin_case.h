@@ -46,7 +46,9 @@ struct AdminCase {
   SystemClock clock;
   TestCa ca;
   TestCa::Identity server = ca.issue("DNS:localhost,IP:127.0.0.1");
-  TlsIdentity identity = *TlsIdentity::load(server.certificate_pem, server.key_pem);
+  TestCa client_ca;  // golden.clients is for a test to fill
+  TlsIdentity identity =
+      *TlsIdentity::load(server.certificate_pem, server.key_pem, client_ca.certificate_pem());
   std::optional<AdminHttp> admin;
 };
 

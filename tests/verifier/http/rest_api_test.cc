@@ -21,6 +21,7 @@ using testing::digest_of;
 using testing::GoldenCase;
 using testing::RawSocket;
 using testing::set_text;
+using testing::TestCa;
 
 constexpr const char* kSets = "/api/v1/golden/sets";
 const std::string kOperators(GoldenCase::kOperators);
@@ -152,6 +153,8 @@ TEST_CASE("http_status: every fault of a request has a status of its own kind") 
                                           {FaultId::kIdentityExpired, 401},
                                           {FaultId::kIdentityLifetime, 401},
                                           {FaultId::kIdentityReplayed, 401},
+                                          {FaultId::kIdentityCertificateUnfit, 401},
+                                          {FaultId::kIdentityCertificateUntrusted, 401},
                                           {FaultId::kIdentityRefused, 403},
                                           {FaultId::kGoldenUnsigned, 403},
                                           {FaultId::kGoldenSignatureMissing, 403},
@@ -245,6 +248,55 @@ TEST_CASE("RestApi: a token in plain HTTP is for this machine; in TLS it comes f
   CHECK(json::parse(got->body)["files"] == 20'000);
 }
 
+TEST_CASE("RestApi: a client certificate pushes the names of its rule, and nothing else") {
+  AdminCase c;
+  c.golden.clock.advance(c.clock.now() - c.golden.clock.now());
+  const ByteView client_ca = as_bytes(c.client_ca.certificate_pem());
+  c.golden.clients.push_back(
+      {.roots = *parse_trusted_roots({Bytes(client_ca.begin(), client_ca.end())}),
+       .rules = {{.names = {*NameScope::parse("shop/")}, .client = "spiffe://example.org/ci"}}});
+  const testing::TempDir dir;
+  const auto ca = dir.write("ca.pem", c.ca.certificate_pem());
+  const auto push_as = [&](const TestCa& issuer, const std::string& names, const std::string& set,
+                           const httplib::Headers& headers = {}) {
+    const TestCa::Identity client = issuer.issue(names);
+    httplib::SSLClient https("localhost", c.admin->port(),
+                             dir.write("client.pem", client.certificate_pem).string(),
+                             dir.write("client.key", client.key_pem).string());
+    https.set_ca_cert_path(ca.string());
+    const auto got = https.Post(kSets, headers, set_text(set, "one"), "application/json");
+    REQUIRE_MESSAGE(got, httplib::to_string(got.error()));
+    return *got;
+  };
+  const std::string uri = "URI:spiffe://example.org/ci";
+  const auto pushed = push_as(c.client_ca, uri, "shop/web");
+  CHECK_MESSAGE(pushed.status == 201, pushed.body);
+  CHECK(json::parse(pushed.body)["pushed_by"] == "certificate:spiffe://example.org/ci");
+  check_problem(push_as(c.client_ca, uri, "host/x"), 403, "golden.name_refused");
+  check_problem(push_as(c.client_ca, "URI:spiffe://example.org/x", "shop/web"), 403,
+                "identity.refused");
+  check_problem(push_as(c.client_ca, "IP:127.0.0.1", "shop/web"), 401,
+                "identity.certificate_unfit");
+  check_problem(push_as(c.ca, uri, "shop/web"), 401, "identity.certificate_untrusted");
+  check_problem(push_as(c.client_ca, uri, "shop/web", {{"Authorization", "Bearer x"}}), 401,
+                "request.unauthenticated");
+  // A page that its user's browser asks for.
+  check_problem(push_as(c.client_ca, uri, "shop/web", {{"Origin", "https://evil.example"}}), 401,
+                "request.unauthenticated");
+  check_problem(push_as(c.client_ca, uri, "shop/web", {{"Origin", "null"}}), 401,
+                "request.unauthenticated");
+  CHECK(
+      push_as(c.client_ca, uri, "shop/db", {{"Origin", "https://x"}, {"Authorization", kOperators}})
+          .status == 201);
+  c.golden.clock.advance(std::chrono::hours(2));
+  check_problem(push_as(c.client_ca, uri, "shop/web"), 401, "identity.expired");
+
+  httplib::SSLClient reader("localhost", c.admin->port(), (dir / "client.pem").string(),
+                            (dir / "client.key").string());
+  reader.set_ca_cert_path(ca.string());
+  check_problem(*reader.Get(kSets), 401, "request.unauthenticated");
+}
+
 TEST_CASE("RestApi: who may not push is told so before the body is asked for") {
   AdminCase c;
   const std::string waits = "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n";
@@ -335,7 +387,7 @@ TEST_CASE("openapi_document: says what is served, and all of it") {
   CHECK(got.get_header_value("Content-Type") == "application/json");
   const json document = json::parse(got.body, nullptr, false);
   REQUIRE(document.is_object());
-  CHECK(document["openapi"] == "3.0.3");
+  CHECK(document["openapi"] == "3.1.0");
   REQUIRE(document["paths"].size() == 2);
   for (const auto& [path, methods] : document["paths"].items()) {
     httplib::Client client("127.0.0.1", c.admin->port());

@@ -243,7 +243,8 @@ TEST_CASE("parse_identity_token: every proper prefix is refused, and so is a hug
   CHECK(fault_of(parse_identity_token(std::string(1'000'000, '.'))) == FaultId::kIdentityMalformed);
 }
 
-TEST_CASE("VerifiedIdentity: a token is known again in whatever spelling, and is not taken for another") {
+TEST_CASE(
+    "VerifiedIdentity: a token is known again in whatever spelling, and is not taken for another") {
   Case c;
   c.trust.algorithm = TokenAlgorithm::kEs256;
   const auto name = [&](const json& claims) {

@@ -24,7 +24,8 @@ struct GoldenCase final : GoldenSink {
   GoldenIndex index{7};
   OperatorToken operators{kOperators.substr(7)};
   Identities identities;
-  Pushers pushers{store, clock, operators, identities};
+  std::vector<ClientAuthority> clients;
+  Pushers pushers{store, clock, operators, identities, clients};
   PushRules rules;
   GoldenWorld world{store, index, *this, clock, operators, pushers, rules, [this] { ++changes; }};
   GoldenSets sets{world};
@@ -45,7 +46,7 @@ struct GoldenCase final : GoldenSink {
   }
 
   Result<OpenPush> open(std::string_view authorization) {
-    return sets.open_push(authorization, clock.now() + kLongestPush);
+    return sets.open_push({authorization}, clock.now() + kLongestPush);
   }
 };
 

@@ -86,13 +86,13 @@ TEST_CASE("GoldenSets: a push that could last longer than 15 minutes gets no pla
   GoldenCase c;
   const Instant latest = c.clock.now() + kLongestPush;
   for (int i = 0; i < 2 * kMaxPushesAtOnce; ++i) {
-    CHECK(
-        fault_of(c.sets.open_push(GoldenCase::kOperators, latest + std::chrono::milliseconds(1))) ==
-        FaultId::kRequestInvalid);
+    CHECK(fault_of(
+              c.sets.open_push({GoldenCase::kOperators}, latest + std::chrono::milliseconds(1))) ==
+          FaultId::kRequestInvalid);
     // Who may not push learns nothing else.
-    CHECK(fault_of(c.sets.open_push("", Instant::max())) == FaultId::kUnauthenticated);
+    CHECK(fault_of(c.sets.open_push({""}, Instant::max())) == FaultId::kUnauthenticated);
   }
-  CHECK(c.sets.open_push(GoldenCase::kOperators, latest).has_value());
+  CHECK(c.sets.open_push({GoldenCase::kOperators}, latest).has_value());
 }
 
 TEST_CASE("GoldenSets: four pushes are open at once, and another when one has ended") {
