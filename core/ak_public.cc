@@ -19,7 +19,9 @@ constexpr TPMA_OBJECT kRequired = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCR
 
 Result<EvpPkey> key_from_pem(ByteView bytes) {
   const openssl::Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
-  EvpPkey key(bio == nullptr ? nullptr : PEM_read_bio_PUBKEY(bio.get(), nullptr, openssl::no_passphrase, nullptr));
+  EvpPkey key(bio == nullptr
+                  ? nullptr
+                  : PEM_read_bio_PUBKEY(bio.get(), nullptr, openssl::no_passphrase, nullptr));
   if (key == nullptr) return fail(FaultId::kAkMalformed, "not a PEM public key");
   char* rest = nullptr;
   const long left = BIO_get_mem_data(bio.get(), &rest);
@@ -88,8 +90,8 @@ Result<AkPublic> parse_ak_public(ByteView bytes) {
   }
   const bool rsa = EVP_PKEY_is_a(key.get(), "RSA") == 1;
   ASSAY_TRY(const Digest fingerprint, spki_digest(key.get(), kFaults));
-  AkPublic out(std::make_shared<const EvpKey>(std::move(key)),
-               Bytes(bytes.begin(), bytes.end()), fingerprint);
+  AkPublic out(std::make_shared<const EvpKey>(std::move(key)), Bytes(bytes.begin(), bytes.end()),
+               fingerprint);
   out.is_rsa_ = rsa;
   if (area) {
     out.scheme_ = scheme->scheme;

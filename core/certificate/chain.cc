@@ -116,8 +116,9 @@ std::string ChainFailure::text() const {
          " of the chain: " + X509_verify_cert_error_string(error);
 }
 
-std::optional<ChainFailure> check_chain(X509* leaf, const std::vector<X509Certificate>& chain,
-                                        const TrustStore& trusted, const ChainPurpose& purpose) {
+tl::expected<void, ChainFailure> check_chain(X509* leaf, const std::vector<X509Certificate>& chain,
+                                             const TrustStore& trusted,
+                                             const ChainPurpose& purpose) {
   const openssl::X509Stack untrusted = stack_of(chain, trusted.intermediates());
   const openssl::X509StoreCtx context(X509_STORE_CTX_new());
   ASSAY_CHECK(context != nullptr &&
@@ -131,9 +132,9 @@ std::optional<ChainFailure> check_chain(X509* leaf, const std::vector<X509Certif
   }
   const bool trusts = X509_verify_cert(context.get()) == 1;
   ERR_clear_error();
-  if (trusts) return std::nullopt;
-  return ChainFailure{.error = X509_STORE_CTX_get_error(context.get()),
-                      .depth = X509_STORE_CTX_get_error_depth(context.get())};
+  if (trusts) return {};
+  return tl::unexpected(ChainFailure{.error = X509_STORE_CTX_get_error(context.get()),
+                                     .depth = X509_STORE_CTX_get_error_depth(context.get())});
 }
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "core/bytes.h"
@@ -61,8 +62,9 @@ struct ChainFailure {
 // Checks that `leaf` leads to a root of `trusted` by `chain` and what helps, in keys and signatures of 112
 // bits of security or more: neither SHA-1 nor RSA under 2048. A root's own signature proves nothing, and is
 // not looked at. RFC 5280, 6.
-std::optional<ChainFailure> check_chain(X509* leaf,
-                                        const std::vector<openssl::X509Certificate>& chain,
-                                        const TrustStore& trusted, const ChainPurpose& purpose);
+tl::expected<void, ChainFailure> check_chain(X509* leaf,
+                                             const std::vector<openssl::X509Certificate>& chain,
+                                             const TrustStore& trusted,
+                                             const ChainPurpose& purpose);
 
 }  // namespace assay

@@ -77,9 +77,9 @@ Result<ClientCertificate> verify_client_certificate(std::string_view chain,
   if (is_authority(leaf)) return unfit("certificate of an authority, not of a client");
   if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1) return unfit("not for clients");
   ASSAY_TRY(Names names, names_of(leaf));
-  const auto failure = check_chain(leaf, certificates, roots.store(),
+  const auto trusted = check_chain(leaf, certificates, roots.store(),
                                    {.now = now, .purpose = X509_PURPOSE_SSL_CLIENT});
-  if (failure) return fail(fault_of(*failure), failure->text());
+  if (!trusted) return fail(fault_of(trusted.error()), trusted.error().text());
   ClientCertificate out;
   if (!names.uris.empty()) out.uri_ = std::move(names.uris.front());
   out.dns_ = std::move(names.dns);

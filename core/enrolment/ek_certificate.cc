@@ -117,12 +117,13 @@ Status check_usage(X509* certificate) {
 
 Status check_leads_to_root(X509* certificate, const std::vector<X509Certificate>& chain,
                            const TrustedRoots& roots, std::chrono::sys_seconds now) {
-  const auto failure = check_chain(certificate, chain, roots.store(), {.now = now});
-  if (!failure) return {};
-  const bool expired = failure->error == X509_V_ERR_CERT_HAS_EXPIRED ||
-                       failure->error == X509_V_ERR_CERT_NOT_YET_VALID;
+  const auto trusted = check_chain(certificate, chain, roots.store(), {.now = now});
+  if (trusted) return {};
+  const ChainFailure& failure = trusted.error();
+  const bool expired = failure.error == X509_V_ERR_CERT_HAS_EXPIRED ||
+                       failure.error == X509_V_ERR_CERT_NOT_YET_VALID;
   return fail(expired ? FaultId::kEkCertificateExpired : FaultId::kEkCertificateUntrusted,
-              failure->text());
+              failure.text());
 }
 
 // A short printable ASCII attribute of `name`, or nothing.

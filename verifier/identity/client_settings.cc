@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kWhere = "golden: clients: ";
 constexpr const char* kRuleWhere = "golden: clients: rules: ";
 
-tl::unexpected<Fault> missing(const YAML::Node& node, const std::string& what) {
+tl::unexpected<Fault> invalid(const YAML::Node& node, const std::string& what) {
   return fail(FaultId::kConfigInvalid, at_line(node) + what);
 }
 
@@ -35,14 +35,14 @@ Result<ClientRule> read_rule(const YAML::Node& node) {
                          {"uri", printable_text(uri)},
                          {"dns", printable_text(dns)}}));
   if (rule.names.empty() || uri.empty() == dns.empty()) {
-    return missing(node, std::string(kRuleWhere) + "names and one of uri and dns are required");
+    return invalid(node, std::string(kRuleWhere) + "names and one of uri and dns are required");
   }
   rule.form = dns.empty() ? ClientRule::Form::kUri : ClientRule::Form::kDns;
   if (dns.empty() && !is_uri(uri)) {
-    return missing(node, std::string(kRuleWhere) + "uri: write it whole: spiffe://example.org/ci");
+    return invalid(node, std::string(kRuleWhere) + "uri: write it whole: spiffe://example.org/ci");
   }
   if (uri.empty() && !is_host(dns)) {
-    return missing(node, std::string(kRuleWhere) + "dns: write one name, in lower case");
+    return invalid(node, std::string(kRuleWhere) + "dns: write one name, in lower case");
   }
   rule.client = uri + dns;
   return rule;
@@ -64,7 +64,7 @@ Setter clients(std::vector<ClientSettings>& out, const std::filesystem::path& fo
       ASSAY_OK(read_mapping(item, kWhere,
                             {{"ca_file", file_path(authority.ca_file, folder)}, {"rules", rules}}));
       if (authority.ca_file.empty() || authority.rules.empty()) {
-        return missing(item, std::string(kWhere) + "ca_file and rules are required");
+        return invalid(item, std::string(kWhere) + "ca_file and rules are required");
       }
       out.push_back(std::move(authority));
       return {};
