@@ -67,13 +67,22 @@ class Digest {
   HashAlg alg() const { return alg_; }
   ByteView bytes() const { return {bytes_.data(), hash_size(alg_)}; }
 
-  friend auto operator<=>(const Digest&, const Digest&) = default;
+  // By algorithm, then by bytes.
+  friend std::strong_ordering operator<=>(const Digest& a, const Digest& b) {
+    const auto by_alg = a.alg_ <=> b.alg_;
+    return by_alg != 0 ? by_alg : a.bytes_ <=> b.bytes_;
+  }
+  friend bool operator==(const Digest& a, const Digest& b) {
+    return a.alg_ == b.alg_ && a.bytes_ == b.bytes_;
+  }
 
  private:
   friend class Hasher;
   explicit Digest(HashAlg alg) : alg_(alg) {}
-  HashAlg alg_;
+  // The bytes first: a copy then reads in the pieces in which they were written, which a CPU can forward
+  // before they have reached its cache. Replay copies several digests for each entry.
   std::array<std::uint8_t, kMaxHashSize> bytes_{};  // zero after hash_size(alg_)
+  HashAlg alg_;
 };
 
 // "sha256:9f86…"

@@ -1,6 +1,7 @@
 #include "core/ima_log.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 namespace assay {
@@ -63,6 +64,14 @@ bool is_type(std::string_view type) {
   return type == "ima" || type == kVerityType;
 }
 
+// What follows `prefix`, its NUL included, when `value` begins so: for every entry, so sizes are known to
+// the compiler.
+template <std::size_t Size>
+std::optional<Digest> digest_behind(const char (&prefix)[Size], HashAlg alg, ByteView value) {
+  if (std::memcmp(value.data(), prefix, Size) != 0) return std::nullopt;
+  return Digest::from(alg, value.subspan(Size));
+}
+
 // A field that can be nothing but a digest field.
 bool has_digest_shape(ByteView value) {
   const auto prefixed = read_prefixed(value);
@@ -77,7 +86,7 @@ Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
   if (field.field == ImaField::kDNg) entry.file_digest = parse_digest_field(field.value);
   if (entry.file_digest) {
     entry.digest_state = FileDigestState::kKnown;
-    return {};
+    return success();
   }
   const auto prefixed = read_prefixed(field.value);
   if (!prefixed) return fail(FaultId::kImaMalformed, at(entry.index) + "digest without algorithm");
@@ -87,13 +96,13 @@ Status read_digest(ImaEntry& entry, const ImaFieldValue& field) {
   if (prefixed->type == kVerityType) entry.digest_kind = FileDigestKind::kVerity;
   const auto alg = hash_by_name(prefixed->algorithm);
   entry.digest_state = FileDigestState::kUnsupported;
-  if (!alg) return {};
+  if (!alg) return success();
   entry.file_digest = Digest::from(*alg, prefixed->bytes);
   if (!entry.file_digest) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
   }
   entry.digest_state = FileDigestState::kKnown;
-  return {};
+  return success();
 }
 
 Status read_sha1(ImaEntry& entry, ByteView value) {
@@ -103,7 +112,7 @@ Status read_sha1(ImaEntry& entry, ByteView value) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "digest of a wrong length");
   }
   entry.digest_state = FileDigestState::kKnown;
-  return {};
+  return success();
 }
 
 Status read_name(ImaEntry& entry, ByteView value) {
@@ -111,7 +120,7 @@ Status read_name(ImaEntry& entry, ByteView value) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "name without its NUL");
   }
   entry.name = as_text(value.first(value.size() - 1));
-  return {};
+  return success();
 }
 
 Status read_file_digest(ImaEntry& entry, std::size_t at_field) {
@@ -123,12 +132,12 @@ Status read_file_digest(ImaEntry& entry, std::size_t at_field) {
     entry.digest_state = FileDigestState::kContradicted;
     entry.file_digest.reset();
   }
-  return {};
+  return success();
 }
 
 Status read_meaning(const ImaLayout& layout, ImaEntry& entry) {
   if (layout.digest && !entry.violation) ASSAY_OK(read_file_digest(entry, *layout.digest));
-  return layout.name ? read_name(entry, entry.fields[*layout.name].value) : Status();
+  return layout.name ? read_name(entry, entry.fields[*layout.name].value) : success();
 }
 
 // Template "ima": digest[20], then the name with a length in front, and no length over it all.
@@ -147,7 +156,7 @@ Status read_legacy(ImaEntry& entry, ByteReader& reader, ByteOrder order) {
   entry.fields[1] = {ImaField::kN, "n", name};
   entry.field_count = 2;
   entry.name = as_text(name);
-  return entry.violation ? Status() : read_file_digest(entry, 0);
+  return entry.violation ? success() : read_file_digest(entry, 0);
 }
 
 bool parses_in(ByteView log, ImaLogForm form) {
@@ -162,20 +171,15 @@ std::optional<ByteView> ImaEntry::find(ImaField field) const {
 }
 
 std::optional<Digest> parse_digest_field(ByteView value) {
-  using namespace std::string_view_literals;
-  struct Form {
-    HashAlg alg;
-    std::string_view prefix;
-  };
-  static constexpr Form kForms[] = {{HashAlg::kSha1, "sha1:\0"sv},
-                                    {HashAlg::kSha256, "sha256:\0"sv},
-                                    {HashAlg::kSha384, "sha384:\0"sv},
-                                    {HashAlg::kSha512, "sha512:\0"sv}};
-  for (const Form& form : kForms) {
-    const std::size_t size = hash_size(form.alg);
-    if (value.size() != form.prefix.size() + size) continue;  // no two forms have one size
-    if (!as_text(value).starts_with(form.prefix)) return std::nullopt;
-    return Digest::from(form.alg, value.last(size));
+  switch (value.size()) {  // no two forms have one size
+    case sizeof "sha1:" + hash_size(HashAlg::kSha1):
+      return digest_behind("sha1:", HashAlg::kSha1, value);
+    case sizeof "sha256:" + hash_size(HashAlg::kSha256):
+      return digest_behind("sha256:", HashAlg::kSha256, value);
+    case sizeof "sha384:" + hash_size(HashAlg::kSha384):
+      return digest_behind("sha384:", HashAlg::kSha384, value);
+    case sizeof "sha512:" + hash_size(HashAlg::kSha512):
+      return digest_behind("sha512:", HashAlg::kSha512, value);
   }
   return std::nullopt;
 }
@@ -199,12 +203,29 @@ ImaLogForm guess_ima_log_form(ByteView log) {
 }
 
 const ResolvedTemplate& ImaLogReader::resolve(const ImaEntry& entry) {
-  if (!last_ || last_->name != entry.template_name || last_->field_count != entry.field_count) {
-    last_ = {.name = entry.template_name,
-             .field_count = entry.field_count,
-             .meaning = resolve_template(entry.template_name, entry.field_count)};
+  for (std::size_t i = 0; i < kRemembered; ++i) {
+    const std::size_t at = (last_ + i) % kRemembered;
+    const Resolved& known = resolved_[at];
+    if (known.name != entry.template_name || known.field_count != entry.field_count) continue;
+    last_ = at;
+    return known.meaning;
   }
-  return last_->meaning;
+  last_ = (last_ + 1) % kRemembered;
+  resolved_[last_] = {.name = entry.template_name,
+                      .field_count = entry.field_count,
+                      .meaning = resolve_template(entry.template_name, entry.field_count)};
+  return resolved_[last_].meaning;
+}
+
+const ImaLayout* ImaLogReader::remembered(std::string_view template_name) {
+  for (std::size_t i = 0; i < kRemembered; ++i) {
+    const std::size_t at = (last_ + i) % kRemembered;
+    const Resolved& known = resolved_[at];
+    if (known.name != template_name || known.meaning.kind != ImaTemplateKind::kKnown) continue;
+    last_ = at;
+    return &known.meaning.layout;
+  }
+  return nullptr;
 }
 
 Status ImaLogReader::read_fields(ImaEntry& entry) {
@@ -214,15 +235,15 @@ Status ImaLogReader::read_fields(ImaEntry& entry) {
   }
   entry.template_data = reader_.take(data_size);
   if (!reader_.ok()) return fail(FaultId::kImaMalformed, at(entry.index) + "cut short");
-  if (last_ && last_->meaning.kind == ImaTemplateKind::kKnown &&
-      last_->name == entry.template_name && split_as(last_->meaning.layout, entry, form_.order)) {
-    return read_meaning(last_->meaning.layout, entry);
+  const ImaLayout* expected = remembered(entry.template_name);
+  if (expected != nullptr && split_as(*expected, entry, form_.order)) {
+    return read_meaning(*expected, entry);
   }
   const bool has_fields = split(entry, form_.order);
   const ResolvedTemplate& resolved = resolve(entry);
   if (resolved.kind == ImaTemplateKind::kForeign) {
     if (!has_fields) entry.field_count = 0;
-    return {};
+    return success();
   }
   if (!has_fields || resolved.kind == ImaTemplateKind::kMisfit) {
     return fail(FaultId::kImaMalformed, at(entry.index) + "data is not its template's fields");
@@ -265,7 +286,7 @@ Status ImaLogReader::read(ImaEntry& entry) {
   ASSAY_OK(entry.template_name == kLegacyTemplate ? read_legacy(entry, reader_, form_.order)
                                                   : read_fields(entry));
   ++next_index_;
-  return {};
+  return success();
 }
 
 }  // namespace assay

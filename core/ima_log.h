@@ -115,20 +115,26 @@ class ImaLogReader {
   Status read(ImaEntry& entry);
 
  private:
-  // What a template name has meant before: logs have few, in long runs.
+  // What a template name has meant before. A new one means nothing, as no name with no fields does.
   struct Resolved {
     std::string_view name;
     std::size_t field_count = 0;
     ResolvedTemplate meaning;
   };
 
+  // Logs alternate between few: files', buffers', and what a rule asks for by name.
+  static constexpr std::size_t kRemembered = 4;
+
   Status read_fields(ImaEntry& entry);
   const ResolvedTemplate& resolve(const ImaEntry& entry);
+  // The layout that an entry of this template had before, and likely has again; null: none.
+  const ImaLayout* remembered(std::string_view template_name);
 
   ByteReader reader_;
   ImaLogForm form_;
   std::uint64_t next_index_;
-  std::optional<Resolved> last_;
+  std::array<Resolved, kRemembered> resolved_;
+  std::size_t last_ = 0;  // in resolved_: what was found last
 };
 
 }  // namespace assay

@@ -174,7 +174,7 @@ class Replay {
     if (primary_.at_quote(entry.pcr) && primary_.at_quote()) {
       match_ = match(entry.index + 1, begin, end);
     }
-    return {};
+    return success();
   }
 
   // Whether the quote is of the log up to this entry, the last one that was stepped over.
