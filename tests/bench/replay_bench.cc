@@ -63,6 +63,10 @@ Result<BenchLog> BenchLog::make(ByteView log, HashAlg bank, std::uint64_t least_
       out.padded_.push_back(std::move(padded));
     }
     out.hashed_.push_back({.data = data, .pcr = entry.pcr, .violation = entry.violation});
+    if (entry.file_digest) {
+      out.hashed_.back().buffer = entry.find(ImaField::kBuf).value_or(ByteView());
+      out.hashed_.back().buffer_alg = entry.file_digest->alg();
+    }
     if (entry.file_digest && out.entries_ < entries)
       out.file_digests_.push_back(*entry.file_digest);
     ++out.entries_;
@@ -74,6 +78,7 @@ Result<BenchLog> BenchLog::make(ByteView log, HashAlg bank, std::uint64_t least_
 PcrValues BenchLog::digest_only() const {
   Bare sha1(HashAlg::kSha1);
   Bare in_bank(bank_);
+  std::array<std::optional<Bare>, std::size(kAllHashAlgs)> of_buffers;
   std::array<std::uint8_t, kMaxHashSize> header{};
   std::array<std::uint8_t, kMaxHashSize> value{};
   std::array<std::optional<std::array<std::uint8_t, kMaxHashSize>>, PcrIndex::kCount> pcrs;
@@ -84,6 +89,12 @@ PcrValues BenchLog::digest_only() const {
     } else {
       sha1(entry.data, {}, header.data());
       if (bank_ != HashAlg::kSha1) in_bank(entry.data, {}, value.data());
+    }
+    if (!entry.buffer.empty()) {
+      std::array<std::uint8_t, kMaxHashSize> unused{};
+      auto& of_buffer = of_buffers[static_cast<std::size_t>(entry.buffer_alg)];
+      if (!of_buffer) of_buffer.emplace(entry.buffer_alg);
+      (*of_buffer)(entry.buffer, {}, unused.data());
     }
     auto& pcr = pcrs[entry.pcr.value()];
     if (!pcr) pcr.emplace();

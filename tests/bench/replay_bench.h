@@ -31,8 +31,8 @@ class BenchLog {
   // Digests that every file of the log has.
   const std::vector<Digest>& file_digests() const { return file_digests_; }
 
-  // What OpenSSL has to do for it whoever asks: SHA-1 and the bank's digest of each entry, and the
-  // extend. Gives PCR values.
+  // What OpenSSL has to do for it whoever asks: SHA-1 and the bank's digest of each entry, the extend,
+  // and the digest of a buffer that the log holds, which its entry claims. Gives PCR values.
   PcrValues digest_only() const;
 
  private:
@@ -41,6 +41,8 @@ class BenchLog {
     ByteView data;  // what is hashed
     PcrIndex pcr;
     bool violation;
+    ByteView buffer = {};  // not empty: its digest is the entry's
+    HashAlg buffer_alg = HashAlg::kSha256;
   };
 
   Bytes bytes_;
