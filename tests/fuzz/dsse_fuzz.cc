@@ -16,8 +16,11 @@ constexpr std::string_view kPayload = "{}";
 
 void check(ByteView input) {
   static const SigningPublicKey key = parse_signing_public_key(as_bytes(kKey)).value();
-  (void)parse_signing_public_key(input);
-  (void)parse_signing_private_key(input);
+  // Without these words no PEM begins, and OpenSSL takes its time to say so.
+  if (as_text(input).find("-----BEGIN ") != std::string_view::npos) {
+    (void)parse_signing_public_key(input);
+    (void)parse_signing_private_key(input);
+  }
   const auto envelope = parse_envelope(input);
   if (!envelope) return;
   const auto signers = signers_of(*envelope, {&key, 1});
