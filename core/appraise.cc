@@ -42,35 +42,65 @@ Fault about_unknown(const ImaEntry& entry) {
                                       : about(FaultId::kImaUnknownDigest, entry);
 }
 
-// What is noted of an entry: the groups that its digest is in, and whether that is one only.
+// What is noted of an entry: the groups that its digest is in, and whether that is one only; and of a pod's
+// entry, who signed the file.
 constexpr std::uint32_t note_of(AcceptedEntries::Group use) {
   return 2 * use.group + (use.alone ? 1 : 0);
+}
+constexpr std::uint64_t kSignerNote = std::uint64_t{1} << 32;
+
+// Adds the group that a note is of, as the last or to the last.
+void add_group(std::uint64_t note, std::vector<AcceptedEntries::Group>& out) {
+  const auto group = static_cast<GoldenSnapshot::Group>(note / 2);
+  if (out.empty() || out.back().group != group) out.push_back({.group = group});
+  out.back().alone |= note % 2 != 0;
 }
 
 // Whether an entry's digest is golden; notes in which groups.
 bool find_golden(const GoldenSnapshot& golden, const ImaEntry& entry, EntryNotes& notes) {
   std::optional<GoldenSnapshot::Group> first;
+  std::optional<PodLabel> pod;
   bool alone = true;
+  const auto note = [&](AcceptedEntries::Group use) {
+    notes.add(note_of(use), entry.index);
+    if (pod) notes.add({*pod, note_of(use)}, entry.index);
+  };
   golden.contains(*entry.file_digest, [&](GoldenSnapshot::Group group) {
     if (!first) {
       first = group;
+      pod = pod_label(entry);
       return;
     }
-    if (std::exchange(alone, false)) notes.add(note_of({*first, false}), entry.index);
-    notes.add(note_of({group, false}), entry.index);
+    if (std::exchange(alone, false)) note({*first, false});
+    note({group, false});
   });
-  if (first && alone) notes.add(note_of({*first, true}), entry.index);
+  if (first && alone) note({*first, true});
   return first.has_value();
+}
+
+void note_signer(std::size_t signer, const ImaEntry& entry, EntryNotes& notes) {
+  if (const auto pod = pod_label(entry)) notes.add({*pod, kSignerNote + signer}, entry.index);
 }
 
 std::vector<AcceptedEntries::Group> groups_of(const EntryNotes& notes) {
   std::vector<std::uint32_t> numbers = notes.numbers();
   std::ranges::sort(numbers);
   std::vector<AcceptedEntries::Group> out;
-  for (const std::uint32_t number : numbers) {
-    const GoldenSnapshot::Group group = number / 2;
-    if (out.empty() || out.back().group != group) out.push_back({.group = group});
-    out.back().alone |= number % 2 != 0;
+  for (const std::uint32_t number : numbers) add_group(number, out);
+  return out;
+}
+
+// Pairs come by pod, in each by number.
+std::vector<AcceptedEntries::Pod> pods_of(const EntryNotes& notes, const GoldenSnapshot& golden) {
+  std::vector<AcceptedEntries::Pod> out;
+  for (const auto& [pod, number] : notes.of_pods()) {
+    if (out.empty() || out.back().label != pod) out.push_back({.label = pod, .groups = {}});
+    if (number < kSignerNote) {
+      add_group(number, out.back().groups);
+    } else {
+      const auto& signer = golden.signers()[number - kSignerNote];
+      out.back().signers.push_back(signer.key.fingerprint());
+    }
   }
   return out;
 }
@@ -91,13 +121,15 @@ class Acceptance {
 
   bool by_signer(const ImaEntry& entry) {
     const auto signer = find_signer(entry, *golden_, memory_);
-    if (signer) ++by_signer_[*signer];
-    return signer.has_value();
+    if (!signer) return false;
+    ++by_signer_[*signer];
+    note_signer(*signer, entry, notes_);
+    return true;
   }
 
   // As LogAppraiser::rule_for() numbers and notes them.
   void add_settled(const std::vector<std::uint64_t>& by_rule, const EntryNotes& notes) {
-    for (const std::uint32_t number : notes.numbers()) notes_.add(number, kSettled);
+    notes_.add_all(notes, kSettled);
     for (std::size_t rule = 0; rule < by_rule.size(); ++rule) {
       (rule == 0 ? by_digest_ : by_signer_[rule - 1]) += by_rule[rule];
     }
@@ -106,6 +138,8 @@ class Acceptance {
   void report(AcceptedEntries& out) const {
     out.digest = by_digest_;
     out.groups = groups_of(notes_);
+    if (golden_ != nullptr) out.pods = pods_of(notes_, *golden_);
+    out.pods_complete = notes_.is_complete();
     for (std::size_t i = 0; i < by_signer_.size(); ++i) {
       const auto& signer = golden_->signers()[i];
       if (by_signer_[i] == 0) continue;
@@ -134,6 +168,9 @@ void add_fault(const ImaEntry& entry, Fault fault, FaultList& out) {
     fault.id = unknown_buffer_fault(buffer->kind);
   }
   if (buffer && fault.detail.empty()) fault.detail = describe(*buffer);
+  if (const auto pod = out.is_full() ? std::nullopt : pod_label(entry)) {
+    fault.detail += (fault.detail.empty() ? "" : "; ") + describe(*pod);
+  }
   out.add(std::move(fault));
 }
 
@@ -221,7 +258,9 @@ std::optional<std::size_t> LogAppraiser::rule_for(const ImaEntry& entry, EntryNo
   }
   if (find_golden(*golden, entry, notes)) return 0;
   const auto signer = recall_signer(entry, *golden, expected_.signatures);
-  return signer ? std::optional(*signer + 1) : std::nullopt;
+  if (!signer) return std::nullopt;
+  note_signer(*signer, entry, notes);
+  return *signer + 1;
 }
 
 LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/attribution/pod_label.h"
 #include "core/golden_set.h"
 #include "core/ima_replay.h"
 #include "core/policy.h"
@@ -55,6 +56,14 @@ struct AcceptedEntries {
     friend bool operator==(const Group&, const Group&) = default;
   };
   std::vector<Group> groups;  // ascending, none twice
+  // Of these, what the entries of one pod were accepted by, as their labels say.
+  struct Pod {
+    PodLabel label;
+    std::vector<Group> groups;         // ascending, none twice; `alone` of its entries
+    std::vector<Digest> signers = {};  // fingerprints, in the snapshot's order
+  };
+  std::vector<Pod> pods;      // ascending, none twice
+  bool pods_complete = true;  // false: there were more than EntryNotes keeps
 };
 
 struct LogAppraisal {
@@ -93,7 +102,8 @@ struct LogExpectation {
 // boot_aggregate that the quote cannot tell kBootAggregateUnproven. That one is critical, since an
 // entry's name is no proof: a file in a detached mount can be named so. The first entry of a boot that is
 // no boot_aggregate is kBootAggregateMissing. An entry whose digest is not that of the buffer in it is
-// kImaBufferDigestMismatch, whatever is golden.
+// kImaBufferDigestMismatch, whatever is golden. The detail of a fault ends with the pod that the entry's
+// label names.
 //
 // With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
 // entries were judged without a rule is not judged by it. Each of these is reported once in a boot:
@@ -105,7 +115,7 @@ struct LogExpectation {
 //
 // As filter of the replay, an appraiser settles entries other than the boot's first that are golden by their
 // digest, or by a signature that is remembered: they are not looked at again. It notes the groups of golden
-// files that the digest is in.
+// files that the digest is in, and the signer, for each pod that labels name.
 class LogAppraiser final : public EntryFilter {
  public:
   // All are borrowed.

@@ -383,26 +383,6 @@ void OpenEntries::keep_before(std::uint64_t index) {
   if (places_.size() < kMax) all_ = false;  // what did not fit was behind these
 }
 
-void EntryNotes::add(std::uint32_t number, std::uint64_t index) {
-  if (number >= is_noted_.size()) is_noted_.resize(number + std::size_t{1});
-  if (is_noted_[number]) return;
-  is_noted_[number] = true;
-  first_.push_back({number, index});
-}
-
-void EntryNotes::keep_before(std::uint64_t index) {
-  for (; !first_.empty() && first_.back().index >= index; first_.pop_back()) {
-    is_noted_[first_.back().number] = false;
-  }
-}
-
-std::vector<std::uint32_t> EntryNotes::numbers() const {
-  std::vector<std::uint32_t> out;
-  out.reserve(first_.size());
-  for (const First& first : first_) out.push_back(first.number);
-  return out;
-}
-
 void OpenEntryReader::read(ImaEntry& entry) {
   if (open_.is_all()) {
     ASSAY_CHECK(all_.read(entry).has_value());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/entry_notes.h"
 #include "core/ima_log.h"
 #include "core/tpm_quote.h"
 
@@ -53,24 +54,6 @@ struct LogCounts {
   std::uint64_t violations = 0;  // records of files that the kernel could not measure
   // Entries by template name; those of names beyond kMaxTemplates under "other".
   std::map<std::string, std::uint64_t, std::less<>> templates = {};
-};
-
-// Small numbers that a filter notes of entries, each once. Memory follows the largest.
-class EntryNotes {
- public:
-  // `index` is of the entry, and none less than one before.
-  void add(std::uint32_t number, std::uint64_t index);
-  void keep_before(
-      std::uint64_t index);  // forgets what was first noted of this entry or a later one
-  std::vector<std::uint32_t> numbers() const;  // in the order in which they were noted
-
- private:
-  struct First {
-    std::uint32_t number;
-    std::uint64_t index;
-  };
-  std::vector<bool> is_noted_;
-  std::vector<First> first_;
 };
 
 // Which entries are accepted by what they are alone, wherever they stand. Asked in the replay, while an

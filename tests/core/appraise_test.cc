@@ -93,17 +93,62 @@ TEST_CASE("LogAppraiser: tells in which groups proven golden files are, and whic
   CHECK(appraiser.appraise(*plain).accepted.groups == expected_groups);
 }
 
-TEST_CASE("EntryNotes: a number is noted once, and forgotten with the entry that it came from") {
-  EntryNotes notes;
-  notes.add(7, 1);
-  notes.add(3, 2);
-  notes.add(7, 3);
-  notes.add(5, 3);
-  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3, 5});
-  notes.keep_before(3);
-  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3});
-  notes.add(5, 4);
-  CHECK(notes.numbers() == std::vector<std::uint32_t>{7, 3, 5});
-  notes.keep_before(0);
-  CHECK(notes.numbers().empty());
+TEST_CASE("LogAppraiser: tells which pods ran what, as labels that are proven say") {
+  const SigningKey key = SigningKey::ecdsa();
+  GoldenSnapshot::Builder builder;
+  for (const char* name : {"a", "b"}) builder.add_set(name);
+  builder.add(0, digest_of("of a"));
+  builder.add(0, digest_of("of both"));
+  builder.add(1, digest_of("of both"));
+  builder.add_signer(1, key.signer());
+  const GoldenSnapshot golden = std::move(builder).build();
+  const PodLabel first = *PodLabel::uid_range(65536);
+  const PodLabel second = *PodLabel::uid_range(131072);
+  const PodLabel third = *PodLabel::uid_range(196608);
+  FakeTpm tpm;
+  ImaBuilder log;
+  const auto owned = [&](const char* content, std::uint32_t owner, const Bytes& signature = {}) {
+    log.record(kImaPcr, "d-ng|n-ng|sig|iuid|igid",
+               {d_ng(digest_of(content)), n_ng("/f"), signature, log.number(owner, 4),
+                log.number(owner, 4)});
+  };
+  log.boot_aggregate(tpm.pcrs);
+  log.file("/host", digest_of("of a"));
+  owned("of a", 0);
+  owned("of both", 131072);
+  owned("of a", 65536);
+  owned("of both", 66000);
+  owned("signed", 196608, sig_v2(key, digest_of("signed")));
+  owned("nobody's", 196608);
+  owned("nobody's either", 0);
+  log.violation("/v");
+  tpm.set(log.pcrs());
+  const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
+  owned("of a", 131072);  // the tail
+  const LogExpectation expected{.golden = &golden};
+  const LogAppraiser appraiser(proof, expected);
+  const auto filtered = replay_ima_log(log.bytes(), proof, {}, {}, &appraiser);
+  const auto plain = replay_ima_log(log.bytes(), proof, {});
+  REQUIRE(filtered.has_value());
+  REQUIRE(plain.has_value());
+  for (const auto& got : {appraiser.appraise(*filtered), appraiser.appraise(*plain)}) {
+    using Groups = std::vector<AcceptedEntries::Group>;
+    const auto& pods = got.accepted.pods;
+    CHECK(got.accepted.pods_complete);
+    REQUIRE(pods.size() == 3);
+    CHECK(pods[0].label == first);
+    CHECK(pods[0].groups == Groups{{.group = 0, .alone = true}, {.group = 1, .alone = false}});
+    CHECK(pods[0].signers.empty());
+    CHECK(pods[1].label == second);
+    CHECK(pods[1].groups == Groups{{.group = 0, .alone = false}, {.group = 1, .alone = false}});
+    CHECK(pods[2].label == third);
+    CHECK(pods[2].groups.empty());
+    CHECK(pods[2].signers == std::vector<Digest>{key.signer().fingerprint()});
+    REQUIRE(got.faults.total() == 3);
+    CHECK(got.faults.listed()[0].id == FaultId::kImaUnknownDigest);
+    CHECK(got.faults.listed()[0].detail == "attributed by uid range to uids 196608-262143");
+    CHECK(got.faults.listed()[1].id == FaultId::kImaUnknownDigest);
+    CHECK(got.faults.listed()[1].detail.empty());
+    CHECK(got.faults.listed()[2].id == FaultId::kImaViolation);
+  }
 }
