@@ -22,15 +22,41 @@ void add_sets(const v1::ListGoldenResponse& got, Json& out) {
   for (const v1::GoldenSummary& set : got.sets()) out["sets"].push_back(to_json(set));
 }
 
+std::string and_more(std::uint64_t total, int listed) {
+  const auto more = total - static_cast<std::uint64_t>(listed);
+  return more == 0 ? "" : "and " + std::to_string(more) + " more\n";
+}
+
+const char* files_of(bool own) {
+  return own ? "its own" : "of other sets, too";
+}
+
+std::string format_pods(const v1::ListGoldenRunsResponse& got) {
+  std::string out;
+  if (!got.pods().empty()) {
+    Table table({"NODE", "POD", "NAME", "BY", "FIRST SEEN", "THIS BOOT", "FILES"});
+    for (const v1::GoldenPodRun& run : got.pods()) {
+      table.add({run.node(), run.label(), run.name().empty() ? "-" : run.name(), run.attribution(),
+                 format_time(run.first_seen_ms()), run.this_boot() ? "yes" : "no",
+                 files_of(run.own())});
+    }
+    out = "\n" + table.text() + and_more(got.pods_total(), got.pods_size());
+  }
+  for (const v1::GoldenRun& run : got.runs()) {
+    if (!run.pods_incomplete()) continue;
+    out += "node " + run.node() + " had more pods than are kept: the oldest are forgotten\n";
+  }
+  return out;
+}
+
 std::string format_runs(const v1::ListGoldenRunsResponse& got) {
   if (got.runs().empty()) return "no node was seen to run it\n";
   Table table({"NODE", "STATE", "FIRST SEEN", "THIS BOOT", "FILES"});
   for (const v1::GoldenRun& run : got.runs()) {
     table.add({run.node(), run.state(), format_time(run.first_seen_ms()),
-               run.this_boot() ? "yes" : "no", run.own() ? "its own" : "of other sets, too"});
+               run.this_boot() ? "yes" : "no", files_of(run.own())});
   }
-  const auto more = got.total() - static_cast<std::uint64_t>(got.runs_size());
-  return table.text() + (more == 0 ? "" : "and " + std::to_string(more) + " more\n");
+  return table.text() + and_more(got.total(), got.runs_size()) + format_pods(got);
 }
 
 void add_runs(const v1::ListGoldenRunsResponse& got, Json& out) {
@@ -42,8 +68,21 @@ void add_runs(const v1::ListGoldenRunsResponse& got, Json& out) {
     node["first_seen"] = format_time(run.first_seen_ms());
     node["this_boot"] = run.this_boot();
     node["own"] = run.own();
+    node["pods_complete"] = !run.pods_incomplete();
   }
   out["nodes_total"] = got.total();
+  out["pods"] = Json::array();
+  for (const v1::GoldenPodRun& run : got.pods()) {
+    Json& pod = out["pods"].emplace_back();
+    pod["node"] = run.node();
+    pod["attribution"] = run.attribution();
+    pod["label"] = run.label();
+    pod["name"] = run.name();
+    pod["first_seen"] = format_time(run.first_seen_ms());
+    pod["this_boot"] = run.this_boot();
+    pod["own"] = run.own();
+  }
+  out["pods_total"] = got.pods_total();
 }
 
 }  // namespace

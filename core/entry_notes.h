@@ -18,7 +18,7 @@ class EntryNotes {
  public:
   // Pairs of one log: over that only is_complete() tells. A cluster's node has some hundred pods, with
   // some ten layers each.
-  static constexpr std::size_t kMaxOfPods = 65536;
+  static constexpr std::size_t kMaxOfPods = 16384;
 
   struct OfPod {
     PodLabel pod;

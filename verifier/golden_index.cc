@@ -40,18 +40,31 @@ void GoldenIndex::replace(GoldenSnapshot snapshot) {
 }
 
 GoldenUse GoldenIndex::use_of(const AcceptedEntries& accepted, const GoldenSnapshot& golden) const {
-  GoldenUse out;
+  GoldenUse out{.pods_complete = accepted.pods_complete};
   group_ids_.with([&](const auto& ids) {
-    for (const auto& [group, alone] : accepted.groups) {
-      if (group < ids.size()) out.groups.push_back({ids[group], alone});
+    const auto named = [&](const std::vector<AcceptedEntries::Group>& groups) {
+      std::vector<GoldenUse::Group> known;
+      for (const auto& [group, alone] : groups) {
+        if (group < ids.size()) known.push_back({ids[group], alone});
+      }
+      return known;
+    };
+    out.groups = named(accepted.groups);
+    for (const AcceptedEntries::Pod& pod : accepted.pods) {
+      out.pods.push_back({.label = pod.label, .groups = named(pod.groups)});
     }
   });
   for (const GoldenSnapshot::Signer& signer : golden.signers()) {
-    if (std::ranges::count(accepted.signers, signer.key.fingerprint(),
-                           &AcceptedEntries::Signer::key) > 0) {
-      out.signers.push_back(signer.key.encoded());
+    const Digest key = signer.key.fingerprint();
+    if (std::ranges::count(accepted.signers, key, &AcceptedEntries::Signer::key) == 0) continue;
+    out.signers.push_back(signer.key.encoded());
+    for (std::size_t i = 0; i < accepted.pods.size(); ++i) {
+      const auto& signers = accepted.pods[i].signers;
+      if (std::ranges::count(signers, key) > 0) out.pods[i].signers.push_back(signer.key.encoded());
     }
   }
+  std::erase_if(out.pods,
+                [](const auto& pod) { return pod.groups.empty() && pod.signers.empty(); });
   return out;
 }
 

@@ -46,7 +46,7 @@ class GoldenIndex {
   void replace(GoldenSnapshot snapshot);
 
   // What an appraisal by `golden` has accepted, as the store names it: nothing of groups that do not come
-  // from the store.
+  // from the store. Pods have no names yet.
   GoldenUse use_of(const AcceptedEntries& accepted, const GoldenSnapshot& golden) const;
 
  private:

@@ -87,6 +87,45 @@ TEST_CASE("assay golden: a draft counts when it is approved, and not when it is 
         std::string::npos);
 }
 
+TEST_CASE("assay golden nodes: says which pods ran it, where the kernel names them") {
+  RunningVerifier verifier;
+  const OperatorClient operators(verifier);
+  operators.push_golden("base", {"base"});
+  operators.push_golden("shop/web", {"base", "web"});
+  const std::string pods = "/kubepods.slice/kubepods-";
+  SimulatedAgent agent;
+  agent.run_in_cgroup("/bin/base", "base", "/system.slice/containerd.service");
+  agent.run_in_cgroup("/bin/base", "base",
+                      pods + "pod11111111_2222_4333_8444_555555555555.slice/cri-1.scope");
+  agent.run_in_cgroup("/bin/web", "web",
+                      pods + "pod66666666_2222_4333_8444_555555555555.slice/cri-2.scope");
+  operators.enrol("worker", agent.ak_public());
+  agent.connect(connect(verifier));
+  REQUIRE(eventually([&] { return agent.seen().state == "trusted"; }));
+  const json listed = answer(verifier, {"golden", "nodes", "shop/web"});
+  CHECK(listed["nodes"].size() == 1);
+  REQUIRE(listed["pods"].size() == 2);
+  CHECK(listed["pods_total"] == 2);
+  const json& own = listed["pods"][0];
+  CHECK(own["label"] == "66666666-2222-4333-8444-555555555555");
+  CHECK(own["attribution"] == "cgroup");
+  CHECK(own["node"] == "worker");
+  CHECK(own["own"] == true);
+  CHECK(own["this_boot"] == true);
+  CHECK(listed["pods"][1]["label"] == "11111111-2222-4333-8444-555555555555");
+  CHECK(listed["pods"][1]["own"] == false);
+  const Finished table = verifier.assay({"golden", "nodes", "shop/web"});
+  CHECK(table.out.find("66666666-2222-4333-8444-555555555555") != std::string::npos);
+
+  agent.run_in_cgroup("/tmp/evil", "evil",
+                      pods + "pod66666666_2222_4333_8444_555555555555.slice/cri-2.scope");
+  REQUIRE(eventually([&] { return agent.seen().state == "compromised"; }));
+  const json violations = answer(verifier, {"violation", "list"})["violations"];
+  REQUIRE(violations.size() == 1);
+  CHECK(violations[0]["detail"] ==
+        "attributed by cgroup to pod 66666666-2222-4333-8444-555555555555");
+}
+
 TEST_CASE("assay golden revoke: says which nodes ever ran it") {
   RunningVerifier verifier;
   const OperatorClient operators(verifier);

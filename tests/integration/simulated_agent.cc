@@ -107,10 +107,19 @@ void SimulatedAgent::connect(const std::shared_ptr<grpc::Channel>& channel) {
 }
 
 void SimulatedAgent::run(const std::string& path, const std::string& content) {
+  grow([&] { node_.run(path, content); });
+}
+
+void SimulatedAgent::run_in_cgroup(const std::string& path, const std::string& content,
+                                   const std::string& cgroup) {
+  grow([&] { node_.run_in_cgroup(path, content, cgroup); });
+}
+
+void SimulatedAgent::grow(const std::function<void()>& measure) {
   v1::AgentMessage hint;
   {
     const std::scoped_lock lock(mutex_);
-    node_.run(path, content);
+    measure();
     hint.mutable_hint()->set_measurements(node_.log().entries());
   }
   if (reactor_) reactor_->send(std::move(hint));

@@ -24,6 +24,9 @@ class SimulatedAgent {
 
   // Runs a file on the node, and hints that its log has grown.
   void run(const std::string& path, const std::string& content);
+  // Likewise, as a process in this cgroup, on a kernel that records it.
+  void run_in_cgroup(const std::string& path, const std::string& content,
+                     const std::string& cgroup);
 
   struct Seen {
     std::uint64_t outcomes = 0;  // so far
@@ -34,6 +37,7 @@ class SimulatedAgent {
 
  private:
   class Reactor;
+  void grow(const std::function<void()>& measure);
   mutable std::mutex mutex_;
   mutable SimulatedNode node_;
   Seen seen_;

@@ -34,6 +34,13 @@ ImaBuilder& ImaBuilder::file(std::string_view path, const Digest& digest) {
   return record(kImaPcr, "ima-ng", {d_ng(digest), n_ng(path)});
 }
 
+ImaBuilder& ImaBuilder::file_in_cgroup(std::string_view path, const Digest& digest,
+                                       std::string_view cgroup) {
+  // A name is a string with its NUL, and so are these two fields.
+  return record(kImaPcr, "ima-cgpath",
+                {n_ng("/usr/bin/sh:swapper/0"), n_ng(cgroup), d_ng(digest), n_ng(path)});
+}
+
 ImaBuilder& ImaBuilder::record(PcrIndex pcr, std::string_view name,
                                const std::vector<Bytes>& fields) {
   Bytes data;

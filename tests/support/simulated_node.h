@@ -26,6 +26,12 @@ class SimulatedNode {
     tpm_.set(log_.pcrs());
   }
 
+  // The same in a cgroup, on a kernel that records it.
+  void run_in_cgroup(std::string_view path, std::string_view content, std::string_view cgroup) {
+    log_.file_in_cgroup(path, digest_of(content), cgroup);
+    tpm_.set(log_.pcrs());
+  }
+
   // The kernel could not measure a file.
   void violate(std::string_view path) {
     log_.violation(path);

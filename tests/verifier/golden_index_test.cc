@@ -7,6 +7,7 @@
 
 #include "tests/support/fake_clock.h"
 #include "tests/support/golden_file.h"
+#include "tests/support/signing.h"
 #include "tests/support/temp_dir.h"
 
 using namespace assay;
@@ -150,4 +151,44 @@ TEST_CASE("GoldenIndex: names what an appraisal accepted, by the snapshot that i
   CHECK(groups_of(*c.index.current(), "1") == of_a);
   CHECK(groups_of(*c.index.current(), "1099") ==
         std::vector<std::vector<Digest>>{{digest_of("1099")}});
+}
+
+TEST_CASE("GoldenIndex: names what pods were accepted by, and leaves out who has nothing left") {
+  Case c;
+  c.push("a", {1});
+  REQUIRE(c.index.refresh(c.store, c.clock.now()));
+  const auto golden = c.index.current();
+  AcceptedEntries accepted{.pods_complete = false};
+  const PodLabel first = *PodLabel::uid_range(65536);
+  golden->contains(digest_of("1"), [&](GoldenSnapshot::Group group) {
+    accepted.pods.push_back({.label = first, .groups = {{.group = group, .alone = true}}});
+  });
+  accepted.pods.push_back({.label = *PodLabel::uid_range(131072), .groups = {{.group = 999}}});
+  const GoldenUse use = c.index.use_of(accepted, *golden);
+  CHECK_FALSE(use.pods_complete);
+  REQUIRE(use.pods.size() == 1);
+  CHECK(use.pods[0].label == first);
+  REQUIRE(use.pods[0].groups.size() == 1);
+  CHECK(use.pods[0].groups[0].alone);
+  CHECK(*c.store.golden_group_digests(use.pods[0].groups[0].id) ==
+        std::vector<Digest>{digest_of("1")});
+}
+
+TEST_CASE("GoldenIndex: names the keys that signed what pods ran") {
+  const SigningKey key = SigningKey::ecdsa();
+  const SigningKey other = SigningKey::ecdsa();
+  GoldenSnapshot::Builder builder;
+  const auto set = builder.add_set("signed");
+  builder.add_signer(set, other.signer());
+  builder.add_signer(set, key.signer());
+  const GoldenSnapshot golden = std::move(builder).build();
+  AcceptedEntries accepted;
+  const Digest fingerprint = key.signer().fingerprint();
+  accepted.signers.push_back({.set = "signed", .key = fingerprint, .entries = 1});
+  accepted.pods.push_back(
+      {.label = *PodLabel::uid_range(65536), .groups = {}, .signers = {fingerprint}});
+  const GoldenUse use = GoldenIndex(1).use_of(accepted, golden);
+  REQUIRE(use.pods.size() == 1);
+  CHECK(use.pods[0].signers == std::vector<Bytes>{key.signer().encoded()});
+  CHECK(use.signers == use.pods[0].signers);
 }

@@ -76,6 +76,17 @@ void encode(const GoldenRun& run, v1::GoldenRun& out) {
   out.set_first_seen_ms(to_ms(run.first_seen));
   out.set_this_boot(run.this_boot);
   out.set_own(run.own);
+  out.set_pods_incomplete(!run.pods_complete);
+}
+
+void encode(const GoldenPodRun& run, v1::GoldenPodRun& out) {
+  out.set_node(run.node);
+  out.set_attribution(std::string(attribution_name(run.label.attribution())));
+  out.set_label(run.label.text());
+  out.set_name(run.name);
+  out.set_first_seen_ms(to_ms(run.first_seen));
+  out.set_this_boot(run.this_boot);
+  out.set_own(run.own);
 }
 
 void encode(const PushTokenRecord& token, v1::PushToken& out) {
@@ -231,6 +242,8 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       ASSAY_TRY(const auto runs, store_.golden_runs(id_of(request->name(), request->generation())));
       for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
       response->set_total(runs.total);
+      for (const GoldenPodRun& run : runs.pods) encode(run, *response->add_pods());
+      response->set_pods_total(runs.pods_total);
       return {};
     });
   }

@@ -88,6 +88,15 @@ struct GoldenUse {
   };
   std::vector<Group> groups{};
   std::vector<Bytes> signers{};  // SubjectPublicKeyInfo of keys whose signatures counted
+  // Of these, what the entries of one pod had.
+  struct Pod {
+    PodLabel label;
+    std::string name{};  // "namespace/name", if the control plane knows it on this node
+    std::vector<Group> groups{};
+    std::vector<Bytes> signers{};
+  };
+  std::vector<Pod> pods{};
+  bool pods_complete = true;  // false: there were more than an appraisal tells
 };
 
 // A node that was seen to run files of a set, while the set counted.
@@ -98,15 +107,33 @@ struct GoldenRun {
   bool this_boot = false;  // in the node's present boot, too
   // Of the set alone. False: every such file is in another set as well, and may have come from there.
   bool own = false;
+  bool pods_complete = true;  // false: it had more pods than are kept
+};
+
+// A pod of a node that was seen to, as the label of its entries says (core/attribution).
+struct GoldenPodRun {
+  std::string node{};
+  PodLabel label;
+  std::string name{};  // "namespace/name", as far as it was known then
+  Instant first_seen{};
+  bool this_boot = false;
+  bool own = false;
 };
 
 inline constexpr std::uint32_t kMaxGoldenRuns = 1'000;
 
-// The first kMaxGoldenRuns of them, those with files of their own first, then by name.
+// The first kMaxGoldenRuns of each, those with files of their own first, then by name.
 struct GoldenRuns {
   std::vector<GoldenRun> nodes{};
   std::uint64_t total = 0;
+  std::vector<GoldenPodRun> pods{};
+  std::uint64_t pods_total = 0;
 };
+
+// What is kept of a node's pods: so many pairs of pod and group of files, and of pod and key; then those that
+// were seen first are forgotten, and the node's history is said to be incomplete. Pods come and go, and a
+// hostile node invents them.
+inline constexpr std::uint64_t kMaxPodUses = 100'000;
 
 // So many superseded generations of a name are kept, the newest; those in their grace as well, unless
 // they are over the second number.

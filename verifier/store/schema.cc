@@ -317,6 +317,30 @@ CREATE TABLE node_golden_signers (
   PRIMARY KEY (key, node_id)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+-- What each pod of a node was seen to run, as the labels of entries say.
+CREATE TABLE pod_golden_uses (
+  id INTEGER PRIMARY KEY,                  -- the least is the oldest
+  node_id INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+  attribution TEXT NOT NULL,               -- how the label came about: "cgroup"
+  label TEXT NOT NULL,                     -- the pod's UID, or a range of user ids
+  name TEXT NOT NULL,                      -- "namespace/name"; empty: unknown
+  group_id INTEGER REFERENCES golden_groups ON DELETE CASCADE,
+  key BLOB,                                -- as golden_set_signers has it, where no group is
+  is_alone INTEGER NOT NULL,               -- as node_golden_groups has it; 1 for a key
+  first_seen INTEGER NOT NULL,
+  boot INTEGER NOT NULL,                   -- of the node, the last in which it was seen
+  CHECK ((group_id IS NULL) <> (key IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX pod_golden_groups ON pod_golden_uses (group_id, node_id, attribution, label)
+  WHERE group_id IS NOT NULL;
+CREATE UNIQUE INDEX pod_golden_keys ON pod_golden_uses (key, node_id, attribution, label)
+  WHERE key IS NOT NULL;
+CREATE INDEX pod_golden_nodes ON pod_golden_uses (node_id, id);
+
+-- 0: rows of pod_golden_uses were forgotten, or found no room.
+ALTER TABLE nodes ADD COLUMN pods_complete INTEGER NOT NULL DEFAULT 1;
+)sql",
 };
 
 // SQL cannot join blobs: what a group's files have, packed into its row.

@@ -33,12 +33,6 @@ std::optional<PodLabel> label_of_owner(std::uint64_t uid, std::uint64_t gid, std
   return label_in(log);
 }
 
-Bytes cgroup_field(std::string_view path) {
-  Bytes out(path.begin(), path.end());
-  out.push_back(0);
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("pod_of_cgroup: a container's cgroup names its pod, by every driver and runtime") {
@@ -146,9 +140,8 @@ TEST_CASE("pod_label: owner and group are of one range, in the log's byte order,
 
 TEST_CASE("pod_label: an entry of the cgroup template is its pod's, and a violation nobody's") {
   const std::string path = "/kubepods.slice/kubepods-" + std::string(kSlice) + "/c.scope";
-  const Bytes dep = cgroup_field("/usr/bin/sh:swapper/0");
   ImaBuilder log;
-  log.record(kImaPcr, "ima-cgpath", {dep, cgroup_field(path), d_ng(digest_of("f")), n_ng("/f")});
+  log.file_in_cgroup("/f", digest_of("f"), path);
   const auto label = label_in(log);
   REQUIRE(label.has_value());
   CHECK(describe(*label) == "attributed by cgroup to pod " + std::string(kUid));
@@ -157,9 +150,9 @@ TEST_CASE("pod_label: an entry of the cgroup template is its pod's, and a violat
   CHECK_FALSE(pod_label(entry));
 
   ImaBuilder both;
-  both.record(kImaPcr, "d-ng|n-ng|iuid|igid|cg-path",
-              {d_ng(digest_of("f")), n_ng("/f"), both.number(65536, 4), both.number(65536, 4),
-               cgroup_field(path)});
+  both.record(
+      kImaPcr, "d-ng|n-ng|iuid|igid|cg-path",
+      {d_ng(digest_of("f")), n_ng("/f"), both.number(65536, 4), both.number(65536, 4), n_ng(path)});
   CHECK(label_in(both) == label);  // the stronger one
 
   ImaBuilder host;

@@ -30,6 +30,10 @@ GoldenSet image(const std::string& name, std::uint8_t own) {
   return set;
 }
 
+Digest digest_number(std::uint64_t number) {
+  return hash(HashAlg::kSha256, as_bytes(std::to_string(number)));
+}
+
 struct Case : StoreCase {
   // What counts has these groups: the one of a file with this content.
   GoldenGroupId group_of(std::uint8_t content) {
@@ -142,10 +146,108 @@ TEST_CASE("golden_runs: a key's files are its set's own") {
   CHECK(runs.nodes[0].first_seen == later(1));
 }
 
+TEST_CASE("golden_runs: pods that ran it are known by their labels, over boots and restarts") {
+  Case c;
+  REQUIRE(c.store->push_golden(push_of(image("a", 2), 8), kNow));
+  REQUIRE(c.store->push_golden(push_of(image("b", 3), 9), kNow));
+  const PodLabel pod = *PodLabel::pod("0fd1c1a3-2b4c-4d5e-8f60-718293a4b5c6");
+  const PodLabel range = *PodLabel::uid_range(131072);
+  const GoldenUse::Group base{c.group_of(1), true};
+  const GoldenUse::Group own{c.group_of(2), true};
+  c.run({.groups = {base}}, later(1));
+  CHECK(c.runs({"a"}).pods.empty());
+  c.run({.groups = {base, own},
+         .pods = {{.label = pod, .groups = {base, own}}, {.label = range, .groups = {base}}}},
+        later(2));
+  c.run({.pods = {{.label = pod, .name = "shop/cart-1", .groups = {own}}}}, later(3));
+  c.run({.pods = {{.label = pod, .groups = {base}}}}, later(4));  // a name stays
+  c.reopen();
+  const GoldenRuns runs = c.runs({"a"});
+  CHECK(runs.nodes[0].pods_complete);
+  CHECK(runs.pods_total == 2);
+  REQUIRE(runs.pods.size() == 2);
+  CHECK(runs.pods[0].node == c.node().name);
+  CHECK(runs.pods[0].label == pod);
+  CHECK(runs.pods[0].name == "shop/cart-1");
+  CHECK(runs.pods[0].first_seen == later(2));
+  CHECK(runs.pods[0].own);
+  CHECK(runs.pods[0].this_boot);
+  CHECK(runs.pods[1].label == range);
+  CHECK(runs.pods[1].name.empty());
+  CHECK_FALSE(runs.pods[1].own);
+  const GoldenRuns of_b = c.runs({"b"});
+  REQUIRE(of_b.pods.size() == 2);
+  CHECK_FALSE(of_b.pods[0].own);
+
+  AttemptRecord reboot = c.attempt(NodeState::kTrusted);
+  reboot.rebooted = true;
+  reboot.golden = {.pods = {{.label = range, .groups = {own}}}};
+  REQUIRE(c.store->commit(reboot));
+  const GoldenRuns after = c.runs({"a", 1});
+  REQUIRE(after.pods.size() == 2);
+  CHECK(after.pods[0].label == range);
+  CHECK(after.pods[0].this_boot);
+  CHECK(after.pods[0].own);
+  CHECK_FALSE(after.pods[1].this_boot);
+}
+
+TEST_CASE("golden_runs: a pod that ran what a key signed is known, too") {
+  Case c;
+  GoldenSet set{.name = "signed", .source = "signers", .files = {}};
+  const SigningKey key = SigningKey::ecdsa();
+  set.signers.push_back({"key", key.signer()});
+  REQUIRE(c.store->push_golden(push_of(set, 8), kNow));
+  const PodLabel range = *PodLabel::uid_range(131072);
+  const Bytes encoded = key.signer().encoded();
+  for (const int second : {1, 2}) {
+    c.run({.signers = {encoded}, .pods = {{.label = range, .signers = {encoded}}}}, later(second));
+  }
+  const GoldenRuns runs = c.runs({"signed"});
+  REQUIRE(runs.pods.size() == 1);
+  CHECK(runs.pods[0].label == range);
+  CHECK(runs.pods[0].own);
+  CHECK(runs.pods[0].first_seen == later(1));
+}
+
+TEST_CASE("golden_runs: of a node with too many pods the oldest are forgotten, which is told") {
+  Case c;
+  REQUIRE(c.store->push_golden(push_of(image("a", 2), 8), kNow));
+  const GoldenUse::Group own{c.group_of(2), true};
+  const auto range = [](std::uint64_t number) {
+    return *PodLabel::pod(to_hex(digest_number(number).bytes().first(16)));
+  };
+  GoldenUse use{.groups = {own}};
+  for (std::uint64_t i = 0; i < kMaxPodUses; ++i) {
+    use.pods.push_back({.label = range(i), .groups = {own}});
+  }
+  c.run(use, later(1));
+  CHECK(c.runs({"a"}).nodes[0].pods_complete);
+  CHECK(c.runs({"a"}).pods_total == kMaxPodUses);
+  CHECK(c.runs({"a"}).pods.size() == kMaxGoldenRuns);
+  c.run({.pods = {{.label = range(kMaxPodUses), .groups = {own}}}}, later(2));
+  const GoldenRuns runs = c.runs({"a"});
+  CHECK_FALSE(runs.nodes[0].pods_complete);
+  CHECK(runs.pods_total == kMaxPodUses);
+  CHECK(testing::count(c, "pod_golden_uses WHERE label = '" + range(0).text() + "'") == 0);
+  CHECK(testing::count(c, "pod_golden_uses WHERE label = '" + range(kMaxPodUses).text() + "'") ==
+        1);
+}
+
+TEST_CASE("golden_runs: that an appraisal could not tell all pods is kept") {
+  Case c;
+  REQUIRE(c.store->push_golden(push_of(image("a", 2), 8), kNow));
+  c.run({.groups = {{c.group_of(2), true}}, .pods_complete = false}, later(1));
+  c.run({.groups = {{c.group_of(2), true}}}, later(2));
+  CHECK_FALSE(c.runs({"a"}).nodes[0].pods_complete);
+}
+
 TEST_CASE("commit: a group that was forgotten while evidence was judged is left out") {
   Case c;
-  c.run({.groups = {{GoldenGroupId{77}, true}}}, later(1));
+  const GoldenUse::Group gone{GoldenGroupId{77}, true};
+  c.run({.groups = {gone}, .pods = {{.label = *PodLabel::uid_range(65536), .groups = {gone}}}},
+        later(1));
   CHECK(testing::count(c, "node_golden_groups") == 0);
+  CHECK(testing::count(c, "pod_golden_uses") == 0);
 }
 
 }  // namespace
