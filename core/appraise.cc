@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "core/buffer/measured_buffer.h"
@@ -11,6 +12,7 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kBootAggregate = "boot_aggregate";
+constexpr std::size_t kMaxMonitoredPathBytes = 4096;  // Linux PATH_MAX, and a golden set's limit
 
 Fault about(FaultId id, const ImaEntry& entry) {
   return {
@@ -162,16 +164,57 @@ class Acceptance {
 
 // Adds a fault of `entry`; a buffer's with its own id, and in words. Reading a certificate is dear: of
 // faults that are not listed only number and severity count, which all kinds of buffers have in common.
-void add_fault(const ImaEntry& entry, Fault fault, FaultList& out) {
+void add_fault(const ImaEntry& entry, Fault fault, const PodExpectation& pods, FaultList& out) {
   const auto buffer = out.is_full() ? std::nullopt : measured_buffer(entry);
   if (buffer && fault.id == FaultId::kImaUnknownDigest) {
     fault.id = unknown_buffer_fault(buffer->kind);
   }
   if (buffer && fault.detail.empty()) fault.detail = describe(*buffer);
-  if (const auto pod = out.is_full() ? std::nullopt : pod_label(entry)) {
-    fault.detail += (fault.detail.empty() ? "" : "; ") + describe(*pod);
+  if (const auto owner = out.is_full() ? std::nullopt : owner_of(entry, pods)) {
+    fault.detail += (fault.detail.empty() ? "" : "; ") + describe(*owner, pods);
   }
   out.add(std::move(fault));
+}
+
+// Whether what an entry measures acts in its pod alone, going by its name and kind: a module acts in the
+// kernel, and so does what a buffer holds. A draft has to be able to hold the name.
+bool stays_in_pod(const ImaEntry& entry) {
+  const std::string_view name = entry.name;
+  const std::string_view last = name.substr(name.rfind('/') + 1);
+  return !has_buffer(entry) && last.find(".ko") == std::string_view::npos && !name.empty() &&
+         name.size() <= kMaxMonitoredPathBytes && name.find('\0') == std::string_view::npos;
+}
+
+// Unknown files of monitored namespaces, each once.
+class Monitored {
+ public:
+  // False: there is no room.
+  bool add(MonitoredFile file) {
+    if (files_.size() == kMaxMonitored && !files_.contains(file)) return false;
+    files_.insert(std::move(file));
+    ++entries_;
+    return true;
+  }
+  void report(LogAppraisal& out) const {
+    out.monitored = {files_.begin(), files_.end()};
+    out.accepted.monitored = entries_;
+  }
+
+ private:
+  std::set<MonitoredFile> files_;
+  std::uint64_t entries_ = 0;
+};
+
+// Applies the mode of the namespace whose pod ran an unknown file. False: there is no fault any more.
+bool apply_mode(const ImaEntry& entry, const PodExpectation& pods, Fault& fault, Monitored& out) {
+  if (fault.id != FaultId::kImaUnknownDigest || !stays_in_pod(entry)) return true;
+  const auto owner = owner_of(entry, pods);
+  if (!owner || owner->mode == NamespaceMode::kEnforce) return true;
+  if (owner->mode == NamespaceMode::kMonitor) {
+    return !out.add({owner->pod->name_space, std::string(entry.name), *entry.file_digest});
+  }
+  fault.severity = Severity::kWarning;
+  return true;
 }
 
 // The fault of an entry that is not golden, or nothing. Without golden sets an entry that
@@ -269,6 +312,7 @@ LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {
   LogAppraisal out;
   out.ima_policy = policy_state(log, expected);
   Acceptance accepted(expected);
+  Monitored monitored;
   ImaEntry entry;
   for (OpenEntryReader entries = log.open_entries(); !entries.at_end();) {
     entries.read(entry);
@@ -284,7 +328,7 @@ LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {
       continue;
     }
     if (contradicts_buffer(entry)) {
-      add_fault(entry, about(FaultId::kImaBufferDigestMismatch, entry), out.faults);
+      add_fault(entry, about(FaultId::kImaBufferDigestMismatch, entry), expected.pods, out.faults);
       continue;
     }
     if (is_policy_load(entry, expected)) {
@@ -294,12 +338,15 @@ LogAppraisal LogAppraiser::appraise(const AttestedImaLog& log) const {
     }
     if (auto fault = judge(entry, expected, accepted)) {
       out.boot_aggregate_unproven |= fault->id == FaultId::kBootAggregateUnproven;
-      add_fault(entry, *std::move(fault), out.faults);
+      if (apply_mode(entry, expected.pods, *fault, monitored)) {
+        add_fault(entry, *std::move(fault), expected.pods, out.faults);
+      }
     }
   }
   miss_policy(log, expected, out);
   accepted.add_settled(log.settled(), log.notes());
   accepted.report(out.accepted);
+  monitored.report(out);
   return out;
 }
 

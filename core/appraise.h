@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/attribution/pod_label.h"
+#include "core/attribution/pod_expectation.h"
 #include "core/golden_set.h"
 #include "core/ima_replay.h"
 #include "core/policy.h"
@@ -48,6 +48,7 @@ struct AcceptedEntries {
   std::uint64_t boot_aggregate = 0;
   std::uint64_t ima_policy = 0;
   std::uint64_t digest = 0;     // golden by what the file is
+  std::uint64_t monitored = 0;  // unknown, and drafted for review
   std::vector<Signer> signers;  // golden by who signed the file: those who did, as in the snapshot
   // A group of the snapshot that holds one of the golden digests.
   struct Group {
@@ -66,6 +67,16 @@ struct AcceptedEntries {
   bool pods_complete = true;  // false: there were more than EntryNotes keeps
 };
 
+// An unknown file that a pod of a monitored namespace ran.
+struct MonitoredFile {
+  std::string name_space;
+  std::string path;
+  Digest digest;
+  friend auto operator<=>(const MonitoredFile&, const MonitoredFile&) = default;
+};
+inline constexpr std::size_t kMaxMonitored =
+    1000;  // of one part of a log; what is over it is a fault
+
 struct LogAppraisal {
   FaultList faults;
   AcceptedEntries accepted;
@@ -74,6 +85,7 @@ struct LogAppraisal {
   std::optional<bool> boot_aggregate_ok;
   bool boot_aggregate_unproven = false;                    // there is a kBootAggregateUnproven
   ImaPolicyState ima_policy = ImaPolicyState::kNotJudged;  // after this part of the log
+  std::vector<MonitoredFile> monitored;                    // ascending, none twice
 };
 
 // Whether a boot's first evidence may be without its IMA policy: more will come.
@@ -88,6 +100,7 @@ struct LogExpectation {
   ImaPolicyState ima_policy_before = ImaPolicyState::kNotJudged;  // this part, in the same boot
   std::chrono::sys_days today = {};       // for values that are accepted until a day
   SignatureMemory* signatures = nullptr;  // null: each signature is verified
+  PodExpectation pods = {};               // nobody's: every pod is held to the golden sets
 };
 
 // Judges every entry of `log`; there is no entry that is skipped. An entry is accepted when it is
@@ -103,7 +116,8 @@ struct LogExpectation {
 // entry's name is no proof: a file in a detached mount can be named so. The first entry of a boot that is
 // no boot_aggregate is kBootAggregateMissing. An entry whose digest is not that of the buffer in it is
 // kImaBufferDigestMismatch, whatever is golden. The detail of a fault ends with the pod that the entry's
-// label names.
+// label names. A kImaUnknownDigest of a pod is what the mode of its namespace says (`pods`); those of
+// kernel modules and buffers act on the whole node, and stay critical.
 //
 // With an `ima_policy`, the boot's log has to show one, from its first entry on; a boot whose first
 // entries were judged without a rule is not judged by it. Each of these is reported once in a boot:

@@ -64,7 +64,8 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
                                        .grace = expected.ima_policy_grace,
                                        .ima_policy_before = expected.from.ima_policy,
                                        .today = expected.today,
-                                       .signatures = expected.signatures};
+                                       .signatures = expected.signatures,
+                                       .pods = expected.pods};
   const LogAppraiser appraiser(quoted, expected_of_log);
   ASSAY_TRY(const AttestedImaLog log, replay_ima_log(evidence.ima_log, quoted, expected.from,
                                                      {.form = evidence.ima_log_form,
@@ -87,7 +88,8 @@ Status run(const Evidence& evidence, const Expectation& expected, Appraisal& out
                      .violations = log.counts().violations,
                      .templates = log.counts().templates,
                      .boot_aggregate_ok = judged.boot_aggregate_ok,
-                     .accepted = std::move(judged.accepted)};
+                     .accepted = std::move(judged.accepted),
+                     .monitored = std::move(judged.monitored)};
   out.next = log.next();
   out.next->ima_policy = judged.ima_policy;
   out.faults = std::move(judged.faults);

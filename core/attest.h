@@ -44,6 +44,7 @@ struct Expectation {
   ViolationRules violations = {};
   std::chrono::sys_days today = {};       // for values that are accepted until a day
   SignatureMemory* signatures = nullptr;  // of golden keys, verified before; null: none
+  PodExpectation pods = {};               // as LogExpectation has it
   PcrValues boot_pcrs = {};  // of this boot, as judged before: a change asks for the boot log again
 };
 
@@ -56,6 +57,7 @@ struct LogFacts {
   std::map<std::string, std::uint64_t, std::less<>> templates = {};  // as LogCounts
   std::optional<bool> boot_aggregate_ok = {};
   AcceptedEntries accepted = {};
+  std::vector<MonitoredFile> monitored = {};
 };
 
 // The result of one attempt. The absence of a part says that it could not be proven.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/attribution/pod_expectation.h"
 #include "core/boot/boot_policy.h"
 #include "core/tpm_quote.h"
 #include "core/violation.h"
@@ -49,7 +50,8 @@ struct NodeClass {
 struct Policy {
   bool allow_sha1 = false;  // SHA-1 signatures, and a SHA-1 bank as the only one with the IMA PCR
   AdmissionPolicy admission = {};
-  std::vector<NodeClass> classes = {};  // the first that a node is a member of counts
+  std::vector<NodeClass> classes = {};         // the first that a node is a member of counts
+  std::vector<NamespaceRule> namespaces = {};  // the first that names a namespace counts
 
   // The class of a node; one without rules when none has it.
   const NodeClass& class_of(std::string_view node) const;

@@ -263,6 +263,29 @@ Setter classes(std::vector<NodeClass>& out) {
   };
 }
 
+Setter namespaces(std::vector<NamespaceRule>& out) {
+  return [&out](const YAML::Node& list) {
+    return read_list(list, [&out](const YAML::Node& item) -> Status {
+      NamespaceRule rule;
+      std::string mode;
+      ASSAY_OK(
+          read_mapping(item, "namespaces: ", {{"names", names(rule.names)}, {"mode", text(mode)}}));
+      const auto known = namespace_mode_by_name(mode);
+      if (!known) return invalid(at_line(item) + "namespaces: mode is enforce, warn or monitor");
+      if (rule.names.empty()) return invalid(at_line(item) + "namespaces: names is required");
+      for (const NamespaceRule& before : out) {
+        for (const std::string& name : rule.names) {
+          if (!before.names.contains(name)) continue;
+          return invalid(at_line(item) + "namespaces: '" + escape_bytes(name) + "' twice");
+        }
+      }
+      rule.mode = *known;
+      out.push_back(std::move(rule));
+      return {};
+    });
+  };
+}
+
 Status check_banks(const Policy& policy) {
   for (const NodeClass& node_class : policy.classes) {
     const bool sha1 = std::ranges::find(node_class.banks, HashAlg::kSha1) != node_class.banks.end();
@@ -328,7 +351,8 @@ Result<Policy> parse_policy(std::string_view yaml) {
                                 {"without_certificate",
                                  keys_without_certificate(out.admission.without_certificate)},
                                 {"otherwise", otherwise(out.admission.otherwise)}})},
-       {"classes", classes(out.classes)}}));
+       {"classes", classes(out.classes)},
+       {"namespaces", namespaces(out.namespaces)}}));
   ASSAY_OK(check_banks(out));
   return out;
 }

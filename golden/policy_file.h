@@ -12,7 +12,8 @@ namespace assay {
 //
 // Fails with kConfigInvalid, naming line and key, for text that is not YAML, a key that is unknown or
 // given twice, a value of the wrong form, a digest whose algorithm does not fit, two classes of one
-// name, or a class that can have no member because one before it has every node. Pure.
+// name, a class that can have no member because one before it has every node, or a namespace in two rules.
+// Pure.
 Result<Policy> parse_policy(std::string_view yaml);
 
 }  // namespace assay

@@ -27,6 +27,7 @@ AttemptRecord attempt_record(const NodeRecord& before, const Appraisal& appraisa
           .checkpoint = appraisal.next,
           .clock = appraisal.log ? appraisal.clock : std::nullopt,
           .boot = appraisal.log ? appraisal.boot : std::nullopt,
+          .monitored = appraisal.log ? appraisal.log->monitored : std::vector<MonitoredFile>{},
           .faults = findings ? appraisal.faults.listed() : std::vector<Fault>{},
           .faults_total = findings ? appraisal.faults.total() : 0,
           .findings = findings,

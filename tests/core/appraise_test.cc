@@ -152,3 +152,117 @@ TEST_CASE("LogAppraiser: tells which pods ran what, as labels that are proven sa
     CHECK(got.faults.listed()[2].id == FaultId::kImaViolation);
   }
 }
+
+namespace {
+
+constexpr std::string_view kMonitoredPod = "/kubepods/pod11111111-2222-4333-8444-555555555555/c";
+constexpr std::string_view kWarnedPod = "/kubepods/pod66666666-2222-4333-8444-555555555555/c";
+constexpr std::string_view kOtherPod = "/kubepods/pod77777777-2222-4333-8444-555555555555/c";
+
+// What the entries that `log` adds are judged as, by golden sets of "good" alone.
+LogAppraisal judge_pods(const std::function<void(ImaBuilder&)>& add) {
+  const auto label = [](const char* uid) { return *PodLabel::pod(uid); };
+  const ClusterSnapshot cluster{
+      {{label("11111111-2222-4333-8444-555555555555"), {"staging", "web-1", "worker"}},
+       {label("66666666-2222-4333-8444-555555555555"), {"dev", "web-2", "worker"}},
+       {label("77777777-2222-4333-8444-555555555555"), {"prod", "web-3", "worker"}}}};
+  const std::vector<NamespaceRule> rules{{.names = {"staging"}, .mode = NamespaceMode::kMonitor},
+                                         {.names = {"dev"}, .mode = NamespaceMode::kWarn}};
+  GoldenSnapshot::Builder builder;
+  builder.add(builder.add_set("a"), digest_of("good"));
+  const GoldenSnapshot golden = std::move(builder).build();
+  FakeTpm tpm;
+  ImaBuilder log;
+  log.boot_aggregate(tpm.pcrs);
+  add(log);
+  tpm.set(log.pcrs());
+  const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
+  const LogExpectation expected{.golden = &golden,
+                                .pods = {.cluster = &cluster, .node = "worker", .rules = rules}};
+  const LogAppraiser appraiser(proof, expected);
+  return appraiser.appraise(replay_ima_log(log.bytes(), proof, {}, {}, &appraiser).value());
+}
+
+}  // namespace
+
+TEST_CASE("LogAppraiser: an unknown file of a monitored namespace is drafted, and no fault") {
+  const LogAppraisal got = judge_pods([](ImaBuilder& log) {
+    log.file_in_cgroup("/bin/good", digest_of("good"), kMonitoredPod);
+    log.file_in_cgroup("/bin/new", digest_of("new"), kMonitoredPod);
+    log.file_in_cgroup("/bin/new", digest_of("new"), kMonitoredPod);
+    log.file_in_cgroup("/bin/also", digest_of("also"), kMonitoredPod);
+  });
+  CHECK(got.faults.empty());
+  CHECK(got.monitored == std::vector<MonitoredFile>{{"staging", "/bin/also", digest_of("also")},
+                                                    {"staging", "/bin/new", digest_of("new")}});
+  CHECK(got.accepted.monitored == 3);
+  CHECK(got.accepted.digest == 1);
+}
+
+TEST_CASE(
+    "LogAppraiser: an unknown file of a namespace that warns is a warning, of others critical") {
+  const LogAppraisal got = judge_pods([](ImaBuilder& log) {
+    log.file_in_cgroup("/bin/new", digest_of("new"), kWarnedPod);
+    log.file_in_cgroup("/bin/new", digest_of("new"), kOtherPod);
+    log.file_in_cgroup("/bin/new", digest_of("new"), "/system.slice/sshd.service");
+    log.file("/bin/new", digest_of("new"));
+  });
+  CHECK(got.monitored.empty());
+  REQUIRE(got.faults.total() == 4);
+  const auto& faults = got.faults.listed();
+  CHECK(severity_of(faults[0]) == Severity::kWarning);
+  CHECK(faults[0].detail.find("(dev/web-2)") != std::string::npos);
+  CHECK(faults[1].detail.find("(prod/web-3)") != std::string::npos);
+  for (std::size_t i = 1; i < 4; ++i) {
+    CHECK(faults[i].id == FaultId::kImaUnknownDigest);
+    CHECK(severity_of(faults[i]) == Severity::kCritical);
+  }
+}
+
+TEST_CASE(
+    "LogAppraiser: what acts beyond its pod, or has no name to draft, is no namespace's matter") {
+  const std::pair<std::string, std::function<void(ImaBuilder&)>> rows[] = {
+      {"a kernel module",
+       [](ImaBuilder& log) { log.file_in_cgroup("/x/evil.ko", digest_of("x"), kMonitoredPod); }},
+      {"a compressed one",
+       [](ImaBuilder& log) { log.file_in_cgroup("evil.ko.xz", digest_of("x"), kMonitoredPod); }},
+      {"a boot_aggregate that is none",
+       [](ImaBuilder& log) {
+         log.file_in_cgroup("boot_aggregate", digest_of("x"), kMonitoredPod);
+       }},
+      {"a buffer",
+       [](ImaBuilder& log) {
+         log.record(kImaPcr, "d-ng|n-ng|buf|cg-path",
+                    {d_ng(digest_of("b")), n_ng("kexec-cmdline"), Bytes{'b'}, n_ng(kMonitoredPod)});
+       }},
+      {"no name", [](ImaBuilder& log) { log.file_in_cgroup("", digest_of("x"), kMonitoredPod); }},
+      {"a name with a NUL",
+       [](ImaBuilder& log) {
+         log.file_in_cgroup(std::string_view("/a\0b", 4), digest_of("x"), kMonitoredPod);
+       }},
+      {"a name that is too long",
+       [](ImaBuilder& log) {
+         log.file_in_cgroup(std::string(4097, 'a'), digest_of("x"), kMonitoredPod);
+       }},
+      {"a violation", [](ImaBuilder& log) { log.violation("/v"); }},
+  };
+  for (const auto& [name, add] : rows) {
+    CAPTURE(name);
+    const LogAppraisal got = judge_pods(add);
+    CHECK(got.monitored.empty());
+    REQUIRE(got.faults.total() == 1);
+    CHECK(severity_of(got.faults.listed()[0]) == Severity::kCritical);
+  }
+}
+
+TEST_CASE("LogAppraiser: more unknown files than a draft takes at once are faults") {
+  const LogAppraisal got = judge_pods([](ImaBuilder& log) {
+    for (std::size_t i = 0; i < kMaxMonitored + 2; ++i) {
+      log.file_in_cgroup("/x", digest_of(std::to_string(i)), kMonitoredPod);
+    }
+    log.file_in_cgroup("/x", digest_of("0"), kMonitoredPod);  // is in it
+  });
+  CHECK(got.monitored.size() == kMaxMonitored);
+  CHECK(got.accepted.monitored == kMaxMonitored + 1);
+  CHECK(got.faults.total() == 2);
+}

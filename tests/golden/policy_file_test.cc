@@ -87,6 +87,18 @@ TEST_CASE("parse_policy: violations have one rule, or one for each class of file
   }
 }
 
+TEST_CASE("parse_policy: a namespace is held to what its rule says") {
+  const auto policy = parse_policy(
+      "namespaces:\n- {names: [staging, dev], mode: monitor}\n- {names: [old], mode: warn}\n"
+      "- {names: [prod], mode: enforce}\n");
+  REQUIRE(policy.has_value());
+  REQUIRE(policy->namespaces.size() == 3);
+  CHECK(policy->namespaces[0].names.contains("dev"));
+  CHECK(policy->namespaces[0].mode == NamespaceMode::kMonitor);
+  CHECK(policy->namespaces[1].mode == NamespaceMode::kWarn);
+  CHECK(policy->namespaces[2].mode == NamespaceMode::kEnforce);
+}
+
 TEST_CASE("parse_policy: refuses all else, and says where") {
   const std::string accept = "accept: [{digest: '" + kDigest + "', name: x}]";
   const auto in_class = [](const std::string& text) {
@@ -107,6 +119,11 @@ TEST_CASE("parse_policy: refuses all else, and says where") {
       {"admission: {without_certificate: [abc]}\n", "write a digest"},
       {"classes: [{nodes: [a]}]\n", "name is required"},
       {"classes: [{name: a, nodes: [x]}, {name: a}]\n", "'a' twice"},
+      {"namespaces: [{names: [a], mode: ignore}]\n", "mode is enforce, warn or monitor"},
+      {"namespaces: [{names: [a]}]\n", "mode is enforce, warn or monitor"},
+      {"namespaces: [{mode: warn}]\n", "names is required"},
+      {"namespaces: [{names: [a], mode: warn}, {names: [b, a], mode: warn}]\n", "'a' twice"},
+      {"namespaces: [{names: [a], mode: warn, tolerate: all}]\n", "tolerate"},
       {"classes: [{name: a}, {name: b}]\n", "'a' before this one has every node"},
       {in_class("banks: [md5]"), "write sha1, sha256"},
       {in_class("banks: []"), "name a bank"},

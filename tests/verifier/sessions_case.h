@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -130,11 +131,14 @@ struct World {
   Enrolment enrolment{{ledger, policy.admission, roots, clock, fill_random}};
   GoldenIndex golden{1};
   CountingSink attempts;
+  std::shared_ptr<const ClusterSnapshot> pods;  // null: nobody says
   Sessions sessions;
 
   explicit World(SessionSettings settings = {}, Policy with = {})
       : policy(std::move(with)),
-        sessions({ledger, enrolment, policy, golden, clock, attempts, fill_random}, settings) {
+        sessions({ledger, enrolment, policy, golden, clock, attempts, fill_random,
+                  [this] { return pods; }},
+                 settings) {
     golden.replace(golden_with({"good"}));
     REQUIRE(ledger.load(clock.now()).has_value());
   }

@@ -182,6 +182,7 @@ void Metrics::add_entries_accepted(const AcceptedEntries& accepted) {
       {"boot_aggregate", accepted.boot_aggregate},
       {"ima_policy", accepted.ima_policy},
       {"digest", accepted.digest},
+      {"monitored", accepted.monitored},
       {"signature", signatures}};
   for (const auto& [rule, entries] : rules) {
     labelled(families_->accepted, "rule", rule).Increment(static_cast<double>(entries));

@@ -194,6 +194,9 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
     return finish(stream, pending, {}, std::nullopt);
   }
   const auto golden = world_.golden.current();
+  const auto cluster = world_.cluster ? world_.cluster() : nullptr;
+  const PodExpectation pods{
+      .cluster = cluster.get(), .node = pending.basis.name, .rules = world_.policy.namespaces};
   const NodeClass& node_class = world_.policy.class_of(pending.basis.name);
   const std::chrono::nanoseconds started = world_.clock.monotonic();
   const Appraisal appraisal =
@@ -217,6 +220,7 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
               .violations = node_class.violations,
               .today = std::chrono::floor<std::chrono::days>(world_.clock.now()),
               .signatures = &signatures_,
+              .pods = pods,
               .boot_pcrs = pending.basis.boot_pcrs});
   if (appraisal.ask_again()) return finish(stream, pending, appraisal, std::nullopt);
   if (wants_whole_log(pending, appraisal)) {
@@ -229,13 +233,22 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
   const bool nothing_to_judge_by = appraisal.log && golden->set_count() == 0;
   finish(stream, pending, appraisal,
          nothing_to_judge_by ? reject(pending.basis.node, {.id = FaultId::kGoldenNone})
-                             : record(pending, appraisal, *golden));
+                             : record(pending, appraisal, use_of(appraisal, *golden, pods)));
+}
+
+GoldenUse Sessions::use_of(const Appraisal& appraisal, const GoldenSnapshot& golden,
+                           const PodExpectation& pods) const {
+  if (!appraisal.log) return {};
+  GoldenUse use = world_.golden.use_of(appraisal.log->accepted, golden);
+  for (GoldenUse::Pod& pod : use.pods) {
+    const PodFacts* known = pods.cluster ? pods.cluster->find(pod.label, pods.node) : nullptr;
+    if (known != nullptr) pod.name = known->name_space + '/' + known->name;
+  }
+  return use;
 }
 
 std::optional<NodeRecord> Sessions::record(const Pending& pending, const Appraisal& appraisal,
-                                           const GoldenSnapshot& golden) {
-  const GoldenUse use =
-      appraisal.log ? world_.golden.use_of(appraisal.log->accepted, golden) : GoldenUse();
+                                           const GoldenUse& use) {
   auto outcome = world_.ledger.apply(pending.basis, appraisal, use, world_.clock.now());
   if (!outcome) {
     world_.attempts.not_stored(outcome.error());

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,6 +90,8 @@ class Sessions {
     const Clock& clock;
     AttemptSink& attempts;
     EntropySource entropy;
+    // What the control plane says now; null: nobody asks it. Empty: likewise.
+    std::function<std::shared_ptr<const ClusterSnapshot>()> cluster = {};
   };
 
   Sessions(World world, SessionSettings settings);
@@ -221,9 +224,12 @@ class Sessions {
 
   void prove(StreamId stream, const Pending& pending, const Answer& answer);
   void judge(StreamId stream, const Pending& pending, const Answer& answer);
+  // What was accepted, as the store names it, with the names of pods.
+  GoldenUse use_of(const Appraisal& appraisal, const GoldenSnapshot& golden,
+                   const PodExpectation& pods) const;
   // The node after `appraisal` is on disk; nothing when it was overtaken or could not be stored.
   std::optional<NodeRecord> record(const Pending& pending, const Appraisal& appraisal,
-                                   const GoldenSnapshot& golden);
+                                   const GoldenUse& use);
   std::optional<NodeRecord> reject(NodeId node, const Fault& fault);
   void finish(StreamId stream, const Pending& pending, const Appraisal& appraisal,
               const std::optional<NodeRecord>& node);

@@ -10,6 +10,7 @@
 #include "verifier/store/golden_rows.h"
 #include "verifier/store/golden_use_rows.h"
 #include "verifier/store/message.h"
+#include "verifier/store/monitored_rows.h"
 #include "verifier/store/node_rows.h"
 #include "verifier/store/outbox_rows.h"
 #include "verifier/store/schema.h"
@@ -175,6 +176,7 @@ Result<std::uint64_t> Store::commit(const AttemptRecord& attempt) {
   return impl_->write([&](Database& database) -> Result<std::uint64_t> {
     ASSAY_TRY(NodeBefore node, read_node_before(database, attempt.node));
     ASSAY_OK(write_attempt(database, attempt));
+    ASSAY_OK(draft_monitored(database, attempt.monitored, attempt.at));
     if (attempt.rebooted) ++node.boot;
     NodeNews news = news_of(node, attempt.standing.state, attempt.faults_total, attempt.at);
     NewViolations violations;

@@ -130,6 +130,7 @@ struct AttemptRecord {
   std::optional<TpmClock> clock = {};            // likewise
   std::optional<BootFacts> boot = {};            // set when the boot was judged
   GoldenUse golden = {};                         // likewise
+  std::vector<MonitoredFile> monitored = {};     // likewise: for drafts
   // Of this verdict; they become violations with `findings`. They replace the last verdict's when
   // there are any, or `checkpoint` is set: an attempt that proved nothing is no verdict.
   std::vector<Fault> faults = {};
@@ -200,7 +201,8 @@ class Store {
   Result<NodeRecord> node(std::string_view name);            // kNotFound
   Result<NodeRecord> node_by_ak(const Digest& fingerprint);  // kNotFound
 
-  // Commits an attempt: standing, checkpoint, clock, faults, violations, and outbox rows of each.
+  // Commits an attempt: standing, checkpoint, clock, faults, violations, and outbox rows of each; and what
+  // it drafts (draft_monitored()).
   // A violation that is open already (same node, boot, fault id and entry) is not written again.
   // Gives the number of new violations. kNotFound: no such node.
   Result<std::uint64_t> commit(const AttemptRecord& attempt);
@@ -253,7 +255,7 @@ class Store {
   Result<std::vector<GoldenFile>> golden_files(const GoldenId& id, std::uint64_t offset,
                                                std::uint32_t limit);
   Result<std::vector<GoldenSigner>> golden_signers(const GoldenId& id);  // kNotFound
-  // Which nodes ever ran it, in any boot; without a number, any generation of the name. kNotFound.
+  // Which nodes and pods ever ran it, in any boot; without a number, any generation of the name. kNotFound.
   Result<GoldenRuns> golden_runs(const GoldenId& id);
   // Everything that counts at `now`, by name.
   Result<std::vector<GoldenInForce>> golden_in_force(Instant now);
