@@ -247,6 +247,10 @@ enum class Severity : std::uint8_t { kInfo, kWarning, kCritical };
     "the client certificate is not one of a client with one URI, or with DNS names")              \
   X(kIdentityCertificateUntrusted, "identity.certificate_untrusted", kOperation, kWarning,        \
     "no authority that the configuration names has certified the client")                         \
+  X(kClusterUnavailable, "cluster.unavailable", kOperation, kWarning,                             \
+    "the Kubernetes API did not answer, or refused")                                              \
+  X(kClusterMalformed, "cluster.malformed", kOperation, kWarning,                                 \
+    "the Kubernetes API's answer cannot be read")                                                 \
   X(kConfigInvalid, "config.invalid", kOperation, kCritical, "the configuration cannot be used")  \
   X(kImageMalformed, "image.malformed", kOperation, kCritical,                                    \
     "an image, or a part of it, is not what the format asks for")                                 \

@@ -143,6 +143,7 @@ CATCHERS = {
     "cli/main.cc": "CLI11",
     "golden/yaml_reader.cc": "yaml-cpp",
     "tests/bench/main.cc": "CLI11",
+    "verifier/cluster/pod_watch.cc": "cpp-httplib",
     "verifier/identity/key_fetch.cc": "cpp-httplib",
     "verifier/options.cc": "CLI11",
     "verifier/sinks/webhook.cc": "cpp-httplib",
