@@ -6,6 +6,7 @@
 
 #include "core/text.h"
 #include "golden/yaml_reader.h"
+#include "verifier/cluster/cluster_settings.h"
 #include "verifier/config_setters.h"
 #include "verifier/identity/client_settings.h"
 #include "verifier/identity/identity_settings.h"
@@ -125,6 +126,12 @@ Status check_complete(const VerifierConfig& config) {
   return {};
 }
 
+Setter kubernetes(std::optional<KubernetesApi>& out, const path& folder) {
+  return [&out, folder](const YAML::Node& node) {
+    return kubernetes_api(out.emplace(), folder)(node);
+  };
+}
+
 Result<VerifierConfig> read_config(const path& from) {
   const auto content = read_public_file(from);
   if (!content) {
@@ -154,6 +161,7 @@ Result<VerifierConfig> read_config(const path& from) {
                                        {"clients", clients(config.golden_clients, folder)},
                                        {"pushed", pushed_state(config.golden_pushed)},
                                        {"grace", grace(config.golden_grace)}})},
+       {"kubernetes", kubernetes(config.kubernetes, folder)},
        {"webhooks", webhooks(config.webhooks, folder)}}));
   config.max_log_bytes = log_mib * kMiB;
   ASSAY_OK(check_complete(config));

@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "core/result.h"
 #include "verifier/access/set_signers.h"
+#include "verifier/cluster/kubernetes_api.h"
 #include "verifier/identity/client_rules.h"
 #include "verifier/identity/identity_rules.h"
 #include "verifier/store/golden.h"
@@ -53,6 +54,7 @@ struct VerifierConfig {
   std::vector<ClientSettings> golden_clients;       // whose certificates may push; none: nobody's
   GoldenState golden_pushed = GoldenState::kApproved;  // what a push makes: approved, or a draft
   std::chrono::milliseconds golden_grace{3'600'000};   // of a superseded set
+  std::optional<KubernetesApi> kubernetes;             // none: pods have no names
 };
 
 // Reads and checks a configuration file. Every relative path is taken from the file's folder.

@@ -10,6 +10,8 @@
 
 #include "core/certificate/key_pair.h"
 #include "golden/policy_file.h"
+#include "verifier/cluster/cluster.h"
+#include "verifier/cluster/pod_watch.h"
 #include "verifier/config.h"
 #include "verifier/enrolment/vendor_roots_dir.h"
 #include "verifier/grpc_server.h"
@@ -97,6 +99,23 @@ Result<std::map<std::string, KeySet>> load_issuer_keys(const std::vector<Identit
   return out;
 }
 
+// A mode that nobody could apply would look like one that is applied.
+Status check_cluster(const VerifierConfig& config, const Policy& policy) {
+  if (config.kubernetes) {
+    const Status usable = check_kubernetes_api(*config.kubernetes);
+    if (usable) return {};
+    return fail(usable.error().id, "kubernetes: " + usable.error().detail);
+  }
+  const bool relaxes = std::ranges::any_of(policy.namespaces, [](const NamespaceRule& rule) {
+    return rule.mode != NamespaceMode::kEnforce;
+  });
+  if (!relaxes) return {};
+  return fail(
+      FaultId::kConfigInvalid,
+      "the policy's namespaces need a kubernetes section: nothing else says which pods are in "
+      "them");
+}
+
 Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(OperatorToken operators, OperatorToken::load(config.operator_token_file));
   ASSAY_TRY(std::string certificate, read_public_file(config.tls_certificate));
@@ -123,6 +142,7 @@ Result<Inputs> load_inputs(const VerifierConfig& config) {
   ASSAY_TRY(out.issuer_keys, load_issuer_keys(config.golden_identities));
   ASSAY_TRY(out.pushes.signers, load_signer_rules(config.golden_signers));
   ASSAY_TRY(out.policy, load_policy(config.policy_file));
+  ASSAY_OK(check_cluster(config, out.policy));
   if (!config.vendor_roots.empty()) {
     ASSAY_TRY(out.vendor_roots, load_vendor_roots(config.vendor_roots));
   }
@@ -214,9 +234,17 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   OutboxDispatcher outbox({store, clock, reporter}, std::move(sinks));
   reporter.set_outbox_wake([&outbox] { outbox.wake(); });
 
+  std::optional<PodWatch> pods;
+  std::optional<Cluster> cluster;
+  if (config.kubernetes) {
+    metrics.set_cluster(Metrics::Cluster::kDown);
+    pods.emplace(*config.kubernetes, clock);
+    cluster.emplace(*pods, clock, reporter);
+  }
   const Enrolment enrolment(
       {ledger, inputs.policy.admission, inputs.vendor_roots, clock, fill_random});
-  Sessions sessions({ledger, enrolment, inputs.policy, golden, clock, reporter, fill_random},
+  Sessions sessions({ledger, enrolment, inputs.policy, golden, clock, reporter, fill_random,
+                     [&cluster] { return cluster ? cluster->current() : nullptr; }},
                     session_settings(config));
   Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
   sessions.set_wake([&scheduler] { scheduler.wake(); });

@@ -118,4 +118,14 @@ void Reporter::keys_not_fetched(std::string_view issuer, const Fault& why) {
   spdlog::warn("event=identity_keys_failed issuer={} fault=\"{}\"", issuer, format_fault(why));
 }
 
+void Reporter::cluster_seen(std::size_t pods) {
+  metrics_.set_cluster(Metrics::Cluster::kUp);
+  spdlog::info("event=cluster pods={}", pods);
+}
+
+void Reporter::cluster_lost(const Fault& why) {
+  metrics_.set_cluster(Metrics::Cluster::kDown);
+  spdlog::warn("event=cluster_lost fault=\"{}\"", format_fault(why));
+}
+
 }  // namespace assay

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "verifier/cluster/cluster.h"
 #include "verifier/http/metrics.h"
 #include "verifier/identity/fetched_keys.h"
 #include "verifier/ledger.h"
@@ -21,7 +22,8 @@ class Reporter final : public VerdictSink,
                        public AttemptSink,
                        public GoldenSink,
                        public DeliveryWatcher,
-                       public KeyWatcher {
+                       public KeyWatcher,
+                       public ClusterWatcher {
  public:
   Reporter(Metrics& metrics, Store& store) : metrics_(metrics), store_(store) {}
 
@@ -47,6 +49,9 @@ class Reporter final : public VerdictSink,
 
   void keys_fetched(std::string_view issuer, std::size_t keys) override;
   void keys_not_fetched(std::string_view issuer, const Fault& why) override;
+
+  void cluster_seen(std::size_t pods) override;
+  void cluster_lost(const Fault& why) override;
 
  private:
   struct Seen {

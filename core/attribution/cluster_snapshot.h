@@ -16,6 +16,8 @@ struct PodFacts {
   std::string name_space{};
   std::string name{};
   std::string node{};  // where it was scheduled; empty: nowhere yet
+  // It stands for a static pod, and its node has written it: names and namespace are claims.
+  bool is_mirror = false;
 
   friend bool operator==(const PodFacts&, const PodFacts&) = default;
 };

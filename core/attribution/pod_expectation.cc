@@ -37,7 +37,8 @@ std::optional<EntryOwner> owner_of(const ImaEntry& entry, const PodExpectation& 
   if (!label) return std::nullopt;
   EntryOwner out{.label = *label};
   if (expected.cluster != nullptr) out.pod = expected.cluster->find(*label, expected.node);
-  if (out.pod != nullptr && label->attribution() == Attribution::kCgroup) {
+  const bool is_fact = out.pod != nullptr && !out.pod->is_mirror;
+  if (is_fact && label->attribution() == Attribution::kCgroup) {
     out.mode = mode_of(out.pod->name_space, expected.rules);
   }
   return out;

@@ -41,7 +41,8 @@ struct EntryOwner {
 };
 
 // The owner of an entry that has a label. A mode other than kEnforce takes the cgroup of a pod that the
-// control plane has on this node: a file's owner may be anybody's who can make a user namespace.
+// control plane has put on this node: a file's owner may be anybody's who can make a user namespace, and a
+// mirror pod has come from the node itself.
 std::optional<EntryOwner> owner_of(const ImaEntry& entry, const PodExpectation& expected);
 
 // describe() of the label, and which pod that is.

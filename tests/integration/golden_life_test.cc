@@ -122,7 +122,7 @@ TEST_CASE("assay golden nodes: says which pods ran it, where the kernel names th
   REQUIRE(eventually([&] { return agent.seen().state == "compromised"; }));
   const json violations = answer(verifier, {"violation", "list"})["violations"];
   REQUIRE(violations.size() == 1);
-  CHECK(violations[0]["detail"] ==
+  CHECK(violations[0]["fault"]["detail"] ==
         "attributed by cgroup to pod 66666666-2222-4333-8444-555555555555");
 }
 

@@ -114,11 +114,12 @@ class PodReader final : public nlohmann::json_sax<json> {
         (!node.empty() && !valid_name(node, kMaxName))) {
       return std::nullopt;
     }
-    PodRecord out{
-        .uid = *uid,
-        .facts = {.name_space = text(Field::kNamespace), .name = text(Field::kName), .node = node},
-        .is_mirror = has(Field::kMirror)};
-    if (out.is_mirror) {
+    PodRecord out{.uid = *uid,
+                  .facts = {.name_space = text(Field::kNamespace),
+                            .name = text(Field::kName),
+                            .node = node,
+                            .is_mirror = has(Field::kMirror)}};
+    if (out.facts.is_mirror) {
       out.static_uid = PodLabel::pod(text(Field::kMirror));
       if (!out.static_uid) out.static_uid = PodLabel::pod(text(Field::kHash));
     }

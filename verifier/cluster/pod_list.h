@@ -22,10 +22,8 @@ inline constexpr std::size_t kMaxListTokenBytes = 4096;  // resourceVersion and 
 // What is kept of a pod: of its metadata and spec, never of its status, which the node writes.
 struct PodRecord {
   PodLabel uid;  // of the API's object
-  PodFacts facts;
-  // A mirror pod stands for a static one. The node has written it, so all of it is a claim: whoever holds
-  // the node's credentials can write one with any name and annotation.
-  bool is_mirror = false;
+  PodFacts
+      facts;  // of a mirror pod claims: who holds a node's credentials can write one of any name
   // Of a mirror pod: the UID that the kubelet's cgroups have for it, when it is a valid one.
   std::optional<PodLabel> static_uid = {};
 };

@@ -64,6 +64,8 @@ PodTable::Pods::iterator PodTable::put(PodRecord record) {
     ++counts_.moved;
     record.facts.node = pod.facts.node;
   }
+  // Who may write an annotation makes no fact of a claim, nor is asked whether a fact became one.
+  record.facts.is_mirror = record.facts.is_mirror || pod.facts.is_mirror;
   if (pod.facts != record.facts) {
     pod.facts = std::move(record.facts);
     changed_ = true;

@@ -31,8 +31,8 @@ struct PodCounts {
 };
 
 // Not for two threads at once; time is an argument. The newest fact of a pod wins, with what Kubernetes never
-// changes as exceptions: the node that a pod was given first, and whether it is a mirror pod and of which
-// static one.
+// changes as exceptions: the node that a pod was given first, and of which static one a mirror pod is; once
+// a mirror pod, it stays one.
 class PodTable {
  public:
   // A list: pods that are not added between the two are gone. One that is not finished takes nothing away.

@@ -107,6 +107,9 @@ class Metrics::Families {
       gauges("assay_golden_images", "Golden sets that evidence is judged against.").Add({});
   Gauge& golden_hashes =
       gauges("assay_golden_hashes", "File digests in golden sets, of each set added up.").Add({});
+  Family<Gauge>& cluster =
+      gauges("assay_cluster_up",
+             "Whether the Kubernetes API answers; while it does not, pods may be missing.");
   Family<Counter>& alerts_sent =
       counters("assay_alerts_sent_total", "Notifications that a sink has taken.");
   Family<Counter>& alerts_failed =
@@ -222,6 +225,10 @@ void Metrics::set_violations_active(FaultId kind, std::uint64_t open) {
 void Metrics::set_golden(Golden golden) {
   families_->golden_sets.Set(static_cast<double>(golden.sets));
   families_->golden_hashes.Set(static_cast<double>(golden.hashes));
+}
+
+void Metrics::set_cluster(Cluster state) {
+  families_->cluster.Add({}).Set(state == Cluster::kUp ? 1 : 0);
 }
 
 void Metrics::add_sink(std::string_view sink) {

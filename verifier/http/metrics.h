@@ -52,6 +52,9 @@ class Metrics {
   };
   void set_golden(Golden golden);
 
+  enum class Cluster : std::uint8_t { kDown, kUp };
+  void set_cluster(Cluster state);  // there from the first call on
+
   void add_sink(std::string_view sink);  // so that its counters stand at 0
   void count_alert_sent(std::string_view sink);
   void count_alert_failed(std::string_view sink);

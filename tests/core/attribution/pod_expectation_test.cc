@@ -64,7 +64,11 @@ TEST_CASE("owner_of: a label without a pod of this node is held to the golden se
   nobody.cluster = nullptr;
   PodExpectation without_rule = c.expected;
   without_rule.rules = std::span(c.rules).last(1);
-  for (const PodExpectation& expected : {elsewhere, unknown, nobody, without_rule}) {
+  PodExpectation mirrored = c.expected;
+  const ClusterSnapshot mirrors{
+      {{*PodLabel::pod(kUid), {"staging", "web-1", "worker", /*is_mirror=*/true}}}};
+  mirrored.cluster = &mirrors;
+  for (const PodExpectation& expected : {elsewhere, unknown, nobody, without_rule, mirrored}) {
     const auto owner = owner_of(entry_of(c.by_cgroup), expected);
     REQUIRE(owner.has_value());
     CHECK(owner->mode == NamespaceMode::kEnforce);

@@ -95,12 +95,12 @@ TEST_CASE("parse_pod_list: a page gives its pods' metadata and node") {
   const PodRecord& web = got->pods[0];
   CHECK(web.uid == PodLabel::pod("0fd1c1a3-52a8-4d7e-9c11-0b5f6f1f9e57"));
   CHECK(web.facts == PodFacts{"shop", "web-7d4b9c6f5-x2x8k", "node-a.example"});
-  CHECK_FALSE(web.is_mirror);
+  CHECK_FALSE(web.facts.is_mirror);
   CHECK_FALSE(web.static_uid);
   CHECK(got->pods[1].facts == PodFacts{"batch", "waiting", ""});
   const PodRecord& etcd = got->pods[2];
   CHECK(etcd.uid == PodLabel::pod("0fd1c1a3-52a8-4d7e-9c11-0b5f6f1f9e59"));
-  CHECK(etcd.is_mirror);
+  CHECK(etcd.facts.is_mirror);
   CHECK(etcd.static_uid == PodLabel::pod(kStaticUid));
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("parse_pod_list: a mirror pod's label is a valid UID or none") {
     CAPTURE(row.annotations);
     const auto got = annotated(row.annotations);
     REQUIRE(got.has_value());
-    CHECK(got->is_mirror == row.is_mirror);
+    CHECK(got->facts.is_mirror == row.is_mirror);
     CHECK(got->static_uid == row.want);
     CHECK(got->uid == uid_label(1));
   }

@@ -26,7 +26,7 @@ bool has(PodTable& table, std::size_t pod, Instant now = kNow) {
 
 PodRecord mirror(std::size_t number, const PodLabel& of, const std::string& node = "node-a") {
   PodRecord out = pod_record(number, node);
-  out.is_mirror = true;
+  out.facts.is_mirror = true;
   out.static_uid = of;
   return out;
 }
@@ -71,6 +71,18 @@ TEST_CASE("PodTable: a list that breaks off takes nothing away") {
   CHECK(table.counts() == PodCounts{.pods = 3});
   list(table, {1, 3});
   CHECK(table.counts() == PodCounts{.pods = 2, .gone = 1});
+}
+
+TEST_CASE("PodTable: a mirror pod stays a claim, whatever its annotations say later") {
+  PodTable table;
+  list(table, {1});
+  table.apply(pod_event(Kind::kAdded, mirror(2, PodLabel::pod(kStaticUid).value())), kNow);
+  const auto snapshot = table.snapshot(kNow);
+  CHECK_FALSE(find(snapshot, uid_label(1))->is_mirror);
+  CHECK(find(snapshot, uid_label(2))->is_mirror);
+  CHECK(find(snapshot, PodLabel::pod(kStaticUid).value())->is_mirror);
+  table.apply(pod_event(Kind::kModified, pod_record(2)), kNow);
+  CHECK(find(table.snapshot(kNow), uid_label(2))->is_mirror);
 }
 
 TEST_CASE("PodTable: events add, change and take away") {

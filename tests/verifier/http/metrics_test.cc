@@ -162,4 +162,13 @@ TEST_CASE("Metrics: promtool finds nothing to complain of") {
 }
 
 }  // namespace
+TEST_CASE("Metrics: the cluster is in it where somebody asks it") {
+  Metrics metrics;
+  CHECK(metrics.text().find("assay_cluster_up 0") == std::string::npos);
+  metrics.set_cluster(Metrics::Cluster::kDown);
+  CHECK(value_of(metrics, "assay_cluster_up") == "0");
+  metrics.set_cluster(Metrics::Cluster::kUp);
+  CHECK(value_of(metrics, "assay_cluster_up") == "1");
+}
+
 }  // namespace assay
