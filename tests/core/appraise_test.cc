@@ -235,6 +235,16 @@ TEST_CASE(
          log.record(kImaPcr, "d-ng|n-ng|buf|cg-path",
                     {d_ng(digest_of("b")), n_ng("kexec-cmdline"), Bytes{'b'}, n_ng(kMonitoredPod)});
        }},
+      {"a boot_aggregate that the quote cannot tell",
+       [](ImaBuilder& log) {
+         log.file_in_cgroup("boot_aggregate", Digest::filled(HashAlg::kSha1, 7), kMonitoredPod);
+       }},
+      {"a digest of an unknown algorithm",
+       [](ImaBuilder& log) {
+         Bytes digest{'s', 'm', '3', ':', 0};
+         digest.resize(digest.size() + 32, 7);
+         log.record(kImaPcr, "ima-cgpath", {n_ng("x"), n_ng(kMonitoredPod), digest, n_ng("/x")});
+       }},
       {"no name", [](ImaBuilder& log) { log.file_in_cgroup("", digest_of("x"), kMonitoredPod); }},
       {"a name with a NUL",
        [](ImaBuilder& log) {
