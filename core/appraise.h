@@ -74,8 +74,8 @@ struct MonitoredFile {
   Digest digest;
   friend auto operator<=>(const MonitoredFile&, const MonitoredFile&) = default;
 };
-inline constexpr std::size_t kMaxMonitored =
-    1000;  // of one part of a log; what is over it is a fault
+// Of one part of a log: what is over it is a fault.
+inline constexpr std::size_t kMaxMonitored = 10'000;
 
 struct LogAppraisal {
   FaultList faults;
