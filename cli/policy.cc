@@ -8,6 +8,15 @@ namespace {
 
 constexpr std::size_t kMaxPolicyBytes = std::size_t{1} << 20;
 
+// How many namespaces a mode is written for.
+std::string count_namespaces(const Policy& policy, NamespaceMode mode) {
+  std::size_t count = 0;
+  for (const NamespaceRule& rule : policy.namespaces) {
+    if (rule.mode == mode) count += rule.names.size();
+  }
+  return std::to_string(count);
+}
+
 }  // namespace
 
 Result<Policy> load_policy(const std::string& path) {
@@ -34,7 +43,9 @@ Exit PolicyCommands::check() const {
   const Result<Policy> policy = load_policy(file_);
   if (!policy) return complain(policy.error());
   print("good: " + std::to_string(policy->classes.size()) + " classes of nodes, " +
-        std::to_string(policy->admission.endorsement_keys.size()) + " endorsement keys listed\n");
+        std::to_string(policy->admission.endorsement_keys.size()) + " endorsement keys listed, " +
+        count_namespaces(*policy, NamespaceMode::kMonitor) + " namespaces monitored, " +
+        count_namespaces(*policy, NamespaceMode::kWarn) + " warned of\n");
   return Exit::kOk;
 }
 
