@@ -10,6 +10,7 @@ readonly build=build/fuzz-coverage
 readonly parsers=(
   core/ima_log.cc core/ima_template.cc core/ima_replay.cc core/boot/boot_log.cc core/tpm_quote.cc
   core/tpm_public.cc core/ak_public.cc core/enrolment/ek_*.cc core/buffer/*.cc core/certificate/*.cc core/signature/*.cc golden/set_file.cc golden/dpkg/database.cc golden/image/*.cc golden/signed_envelope.cc
+  core/attribution/pod_label.cc verifier/cluster/pod_list.cc
   verifier/identity/identity_token.cc verifier/identity/key_set.cc verifier/identity/strict_json.cc
   core/text.cc)
 

@@ -1,0 +1,48 @@
+// No list of pods and no line of a watch may crash the readers, and what they keep is what Kubernetes allows.
+#include <algorithm>
+
+#include "tests/fuzz/check.h"
+#include "verifier/cluster/pod_list.h"
+
+namespace assay {
+namespace {
+
+void check_name(const std::string& name, std::size_t most) {
+  FUZZ_CHECK(name.size() <= most);
+  FUZZ_CHECK(std::ranges::none_of(name, [](char c) { return c <= ' ' || c == '/' || c > '~'; }));
+}
+
+void check_pod(const PodRecord& pod) {
+  FUZZ_CHECK(!pod.facts.name_space.empty() && !pod.facts.name.empty());
+  check_name(pod.facts.name_space, 63);
+  check_name(pod.facts.name, 253);
+  check_name(pod.facts.node, 253);
+  FUZZ_CHECK(pod.uid.attribution() == Attribution::kCgroup);
+  FUZZ_CHECK(!pod.static_uid || pod.facts.is_mirror);
+}
+
+void check_version(const std::string& version) {
+  FUZZ_CHECK(!version.empty() && version.size() <= kMaxListTokenBytes);
+}
+
+void check(ByteView input) {
+  if (const auto list = parse_pod_list(input)) {
+    check_version(list->resource_version);
+    FUZZ_CHECK(list->continue_token.size() <= kMaxListTokenBytes);
+    for (const PodRecord& pod : list->pods) check_pod(pod);
+  }
+  const auto event = parse_watch_event(input);
+  if (!event) return;
+  FUZZ_CHECK(event->kind != PodEvent::Kind::kBookmark || !event->pod);
+  if (event->kind == PodEvent::Kind::kError) return;
+  check_version(event->resource_version);
+  if (event->pod) check_pod(*event->pod);
+}
+
+}  // namespace
+}  // namespace assay
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  assay::check({data, size});
+  return 0;
+}
