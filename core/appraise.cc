@@ -176,12 +176,12 @@ void add_fault(const ImaEntry& entry, Fault fault, const PodExpectation& pods, F
   out.add(std::move(fault));
 }
 
-// Whether what an entry measures acts in its pod alone, going by its name and kind: a module acts in the
-// kernel, and so does what a buffer holds. A draft has to be able to hold the name.
+// Whether what an entry measures acts in its pod alone, going by its name: a module acts in the kernel. A
+// draft has to be able to hold the name.
 bool stays_in_pod(const ImaEntry& entry) {
   const std::string_view name = entry.name;
   const std::string_view last = name.substr(name.rfind('/') + 1);
-  return !has_buffer(entry) && last.find(".ko") == std::string_view::npos && !name.empty() &&
+  return last.find(".ko") == std::string_view::npos && !name.empty() &&
          name.size() <= kMaxMonitoredPathBytes && name.find('\0') == std::string_view::npos;
 }
 

@@ -19,6 +19,15 @@ NamespaceMode mode_of(std::string_view name_space, std::span<const NamespaceRule
   return rule == rules.end() ? NamespaceMode::kEnforce : rule->mode;
 }
 
+// Whether an entry is laid out as the patch for cgroups does it. A record's template name is the node's word:
+// root could rename a record so that another field, which holds what root likes, is read as a cgroup. Every
+// stock template begins with a digest, so its entries read so contradict themselves.
+bool has_cgroup_layout(const ImaEntry& entry) {
+  constexpr std::array kLayout = {ImaField::kDep, ImaField::kCgPath, ImaField::kDNg,
+                                  ImaField::kNNg};
+  return std::ranges::equal(entry.all_fields(), kLayout, {}, &ImaFieldValue::field);
+}
+
 }  // namespace
 
 std::string_view namespace_mode_name(NamespaceMode mode) {
@@ -36,9 +45,12 @@ std::optional<EntryOwner> owner_of(const ImaEntry& entry, const PodExpectation& 
   const auto label = pod_label(entry);
   if (!label) return std::nullopt;
   EntryOwner out{.label = *label};
-  if (expected.cluster != nullptr) out.pod = expected.cluster->find(*label, expected.node);
+  // A pod that is on no node yet is not on one without a name.
+  if (expected.cluster != nullptr && !expected.node.empty()) {
+    out.pod = expected.cluster->find(*label, expected.node);
+  }
   const bool is_fact = out.pod != nullptr && !out.pod->is_mirror;
-  if (is_fact && label->attribution() == Attribution::kCgroup) {
+  if (is_fact && has_cgroup_layout(entry)) {
     out.mode = mode_of(out.pod->name_space, expected.rules);
   }
   return out;

@@ -40,9 +40,9 @@ struct EntryOwner {
   NamespaceMode mode = NamespaceMode::kEnforce;
 };
 
-// The owner of an entry that has a label. A mode other than kEnforce takes the cgroup of a pod that the
-// control plane has put on this node: a file's owner may be anybody's who can make a user namespace, and a
-// mirror pod has come from the node itself.
+// The owner of an entry that has a label. A mode other than kEnforce takes an entry laid out as the template
+// ima-cgpath, and the cgroup of a pod that the control plane has put on this node: a file's owner may be
+// anybody's who can make a user namespace, and a mirror pod has come from the node itself.
 std::optional<EntryOwner> owner_of(const ImaEntry& entry, const PodExpectation& expected);
 
 // describe() of the label, and which pod that is.

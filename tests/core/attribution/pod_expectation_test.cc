@@ -64,11 +64,16 @@ TEST_CASE("owner_of: a label without a pod of this node is held to the golden se
   nobody.cluster = nullptr;
   PodExpectation without_rule = c.expected;
   without_rule.rules = std::span(c.rules).last(1);
+  PodExpectation nameless = c.expected;
+  nameless.node = "";
+  const ClusterSnapshot waiting{{{*PodLabel::pod(kUid), {"staging", "web-1", ""}}}};
+  nameless.cluster = &waiting;
   PodExpectation mirrored = c.expected;
   const ClusterSnapshot mirrors{
       {{*PodLabel::pod(kUid), {"staging", "web-1", "worker", /*is_mirror=*/true}}}};
   mirrored.cluster = &mirrors;
-  for (const PodExpectation& expected : {elsewhere, unknown, nobody, without_rule, mirrored}) {
+  for (const PodExpectation& expected :
+       {elsewhere, unknown, nobody, without_rule, nameless, mirrored}) {
     const auto owner = owner_of(entry_of(c.by_cgroup), expected);
     REQUIRE(owner.has_value());
     CHECK(owner->mode == NamespaceMode::kEnforce);
@@ -77,6 +82,28 @@ TEST_CASE("owner_of: a label without a pod of this node is held to the golden se
         "attributed by cgroup to pod " + std::string(kUid) + ", which is no pod of this node");
   CHECK(describe(*owner_of(entry_of(c.by_cgroup), nobody), nobody) ==
         "attributed by cgroup to pod " + std::string(kUid));
+}
+
+TEST_CASE("owner_of: a record that was renamed has a label, and no mode but enforce") {
+  const Case c;
+  for (const char* name : {"d-ng|n-ng|cg-path", "cg-path|dep|d-ng|n-ng", "dep|cg-path|n-ng|d-ng",
+                           "dep|cg-path|d-ng|n-ng|sig", "cg-path|d-ng|n-ng"}) {
+    CAPTURE(std::string(name));
+    const std::string format = name;
+    std::vector<Bytes> fields;
+    for (std::size_t at = 0; at <= format.size();) {
+      const std::string field = format.substr(at, format.find('|', at) - at);
+      at += field.size() + 1;
+      fields.push_back(field == "d-ng" ? d_ng(digest_of("f"))
+                                       : n_ng(field == "cg-path" ? kCgroup : "/f"));
+    }
+    ImaBuilder log;
+    log.record(kImaPcr, format, fields);
+    const auto owner = owner_of(entry_of(log), c.expected);
+    REQUIRE(owner.has_value());
+    CHECK(owner->pod != nullptr);
+    CHECK(owner->mode == NamespaceMode::kEnforce);
+  }
 }
 
 TEST_CASE("namespace_mode_by_name: takes what namespace_mode_name gives") {
