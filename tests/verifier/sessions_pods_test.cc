@@ -49,6 +49,7 @@ TEST_CASE(
     REQUIRE(agent.hello());
     node.run_in_cgroup("/bin/new", "new", kCgroup);
     CHECK(agent.answer() == "compromised");
+    CHECK(agent.link.outcomes().back().first_fault.starts_with("ima.unknown_digest"));
     CHECK_FALSE(world.store.golden_set({monitored_set_name("staging")}));
   }
 }
