@@ -49,7 +49,28 @@ std::string format_pods(const v1::ListGoldenRunsResponse& got) {
   return out;
 }
 
-std::string format_runs(const v1::ListGoldenRunsResponse& got) {
+const char* is_there(const v1::GoldenPlacement& placed) {
+  if (!placed.has_is_there()) return "-";
+  return placed.is_there() ? "yes" : "no";
+}
+
+std::string format_placements(const v1::ListGoldenRunsResponse& got) {
+  std::string out;
+  if (!got.placements().empty()) {
+    Table table({"NODE", "POD WITH ITS IMAGE", "NAME", "SAID BY", "FIRST SEEN", "THERE NOW"});
+    for (const v1::GoldenPlacement& placed : got.placements()) {
+      table.add({placed.node(), placed.pod(), placed.name(), placed.source(),
+                 format_time(placed.first_seen_ms()), is_there(placed)});
+    }
+    out = "\n" + table.text() + and_more(got.placements_total(), got.placements_size());
+  }
+  for (const std::string& node : got.placements_incomplete()) {
+    out += "node " + node + " had more images of pods than are kept: the oldest are forgotten\n";
+  }
+  return out;
+}
+
+std::string format_nodes(const v1::ListGoldenRunsResponse& got) {
   if (got.runs().empty()) return "no node was seen to run it\n";
   Table table({"NODE", "STATE", "FIRST SEEN", "THIS BOOT", "FILES"});
   for (const v1::GoldenRun& run : got.runs()) {
@@ -57,6 +78,28 @@ std::string format_runs(const v1::ListGoldenRunsResponse& got) {
                run.this_boot() ? "yes" : "no", files_of(run.own())});
   }
   return table.text() + and_more(got.total(), got.runs_size()) + format_pods(got);
+}
+
+std::string format_runs(const v1::ListGoldenRunsResponse& got) {
+  return format_nodes(got) + format_placements(got);
+}
+
+void add_placements(const v1::ListGoldenRunsResponse& got, Json& out) {
+  out["placements"] = Json::array();
+  for (const v1::GoldenPlacement& placed : got.placements()) {
+    Json& pod = out["placements"].emplace_back();
+    pod["node"] = placed.node();
+    pod["pod"] = placed.pod();
+    pod["name"] = placed.name();
+    pod["source"] = placed.source();
+    pod["first_seen"] = format_time(placed.first_seen_ms());
+    pod["is_there"] = placed.has_is_there() ? Json(placed.is_there()) : Json(nullptr);
+  }
+  out["placements_total"] = got.placements_total();
+  out["placements_incomplete"] = Json::array();
+  for (const std::string& node : got.placements_incomplete()) {
+    out["placements_incomplete"].push_back(node);
+  }
 }
 
 void add_runs(const v1::ListGoldenRunsResponse& got, Json& out) {
@@ -83,6 +126,7 @@ void add_runs(const v1::ListGoldenRunsResponse& got, Json& out) {
     pod["own"] = run.own();
   }
   out["pods_total"] = got.pods_total();
+  add_placements(got, out);
 }
 
 }  // namespace

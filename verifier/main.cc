@@ -239,13 +239,17 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   if (config.kubernetes) {
     metrics.set_cluster(Metrics::Cluster::kDown);
     pods.emplace(*config.kubernetes, clock);
-    cluster.emplace(*pods, clock, reporter);
+    cluster.emplace(ClusterWorld{*pods, clock, reporter,
+                                 [&store](std::span<const PodPlacement> placed, Instant now) {
+                                   return store.add_placements(placed, now);
+                                 }});
   }
+  const auto pods_now = [&cluster] { return cluster ? cluster->current() : nullptr; };
   const Enrolment enrolment(
       {ledger, inputs.policy.admission, inputs.vendor_roots, clock, fill_random});
-  Sessions sessions({ledger, enrolment, inputs.policy, golden, clock, reporter, fill_random,
-                     [&cluster] { return cluster ? cluster->current() : nullptr; }},
-                    session_settings(config));
+  Sessions sessions(
+      {ledger, enrolment, inputs.policy, golden, clock, reporter, fill_random, pods_now},
+      session_settings(config));
   Scheduler scheduler(clock, [&sessions] { return sessions.tick(); });
   sessions.set_wake([&scheduler] { scheduler.wake(); });
 
@@ -258,10 +262,15 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   Identities identities(make_issuers(config, inputs, clock, reporter));
   const Pushers pushers(store, clock, inputs.operators, identities, inputs.clients.all);
   Scheduler grace(clock, [&] { return end_grace(store, golden, reporter, clock); });
-  const GoldenWorld golden_world{
-      store, golden, reporter, clock, inputs.operators, pushers, inputs.pushes, [&grace] {
-        grace.wake();
-      }};
+  const GoldenWorld golden_world{store,
+                                 golden,
+                                 reporter,
+                                 clock,
+                                 inputs.operators,
+                                 pushers,
+                                 inputs.pushes,
+                                 [&grace] { grace.wake(); },
+                                 pods_now};
   GoldenSets golden_sets(golden_world);
   const RestApi rest({golden_sets, store, inputs.operators, clock});
   ASSAY_TRY(const AdminHttp admin,

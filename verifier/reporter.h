@@ -52,6 +52,7 @@ class Reporter final : public VerdictSink,
 
   void cluster_seen(std::size_t pods) override;
   void cluster_lost(const Fault& why) override;
+  void placements_not_kept(const Fault& why) override { not_stored(why); }
 
  private:
   struct Seen {

@@ -18,6 +18,7 @@ struct PodFacts {
   std::string node{};  // where it was scheduled; empty: nowhere yet
   // It stands for a static pod, and its node has written it: names and namespace are claims.
   bool is_mirror = false;
+  bool is_gone = false;  // what it ran may still have to be judged
 
   friend bool operator==(const PodFacts&, const PodFacts&) = default;
 };

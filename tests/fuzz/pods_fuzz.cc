@@ -19,6 +19,11 @@ void check_pod(const PodRecord& pod) {
   check_name(pod.facts.node, 253);
   FUZZ_CHECK(pod.uid.attribution() == Attribution::kCgroup);
   FUZZ_CHECK(!pod.static_uid || pod.facts.is_mirror);
+  FUZZ_CHECK(pod.images.size() <= kMaxPodImages);
+  for (std::size_t i = 0; i < pod.images.size(); ++i) {
+    FUZZ_CHECK(i == 0 || pod.images[i - 1].digest < pod.images[i].digest);
+    FUZZ_CHECK(!pod.facts.is_mirror || pod.images[i].source == ImageSource::kStatus);
+  }
 }
 
 void check_version(const std::string& version) {

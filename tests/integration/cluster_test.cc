@@ -8,6 +8,8 @@
 #include "tests/integration/operator_client.h"
 #include "tests/integration/running_verifier.h"
 #include "tests/integration/simulated_agent.h"
+#include "tests/support/golden_file.h"
+#include "tests/support/temp_dir.h"
 #include "tests/verifier/cluster/api_server.h"
 #include "tests/verifier/cluster/pod_json.h"
 
@@ -112,6 +114,59 @@ TEST_CASE("a monitored namespace: without an answer of Kubernetes nothing is rel
   agent.connect(connect(verifier));
   REQUIRE(eventually([&] { return agent.seen().state == "compromised"; }));
   CHECK(verifier.stop() == 0);
+}
+
+TEST_CASE("assay golden revoke: says which pods had its image, whatever the kernel tells") {
+  const std::string digest = format_digest(image_digest(1));
+  const auto with = [](PodText pod, std::size_t number) {
+    pod.uid = uid_text(number);
+    pod.name = "web-" + std::to_string(number);
+    return pod_json(pod);
+  };
+  ApiServer server;
+  server.on_list(ApiServer::text(
+      list_json({with({.node = "node-a", .spec = with_image(image_digest(1))}, 1),
+                 with({.node = "node-b", .status = with_image_id(image_digest(1))}, 2),
+                 with({.node = "node-a", .spec = with_image(image_digest(2))}, 3)},
+                "7")));
+  server.on_watch(server.hanging({event_json(
+      "DELETED", with({.node = "node-b", .status = with_image_id(image_digest(1))}, 2))}));
+  RunningVerifier verifier(asking(server));
+  REQUIRE(eventually([&] { return verifier.metric("assay_cluster_up") == 1; }));
+  const TempDir dir;
+  GoldenSet set{.name = "shop/web", .source = "oci", .files = {file("/bin/web", "web")}};
+  set.image = GoldenImage{.names = {}, .digests = {image_digest(1)}, .layers = {image_digest(9)}};
+  set.files[0].layer = 0;
+  answer(verifier, {"golden", "push", dir.write("web.json", format_golden_set(set)).string()});
+  REQUIRE(eventually([&] {
+    const json got = answer(verifier, {"golden", "nodes", "shop/web"})["placements"];
+    return got.size() == 2 && got[1]["is_there"] == false;
+  }));
+  const json revoked =
+      answer(verifier, {"golden", "revoke", "shop/web", "--reason", "CVE-2026-1234"});
+  CHECK(revoked["placements_total"] == 2);
+  CHECK(revoked["placements_incomplete"].empty());
+  const json& spec = revoked["placements"][0];
+  CHECK(spec["node"] == "node-a");
+  CHECK(spec["pod"] == uid_text(1));
+  CHECK(spec["name"] == "shop/web-1");
+  CHECK(spec["source"] == "spec");
+  CHECK(spec["is_there"] == true);
+  const json& status = revoked["placements"][1];
+  CHECK(status["pod"] == uid_text(2));
+  CHECK(status["source"] == "status");
+
+  verifier.stop();
+  server.on_list(ApiServer::status(403));
+  verifier.start();
+  const json later = answer(verifier, {"golden", "nodes", "shop/web"});
+  REQUIRE(later["placements"].size() == 2);
+  CHECK(later["placements"][0]["is_there"].is_null());
+  CHECK(later["nodes"].empty());
+  const Finished table = verifier.assay({"golden", "nodes", "shop/web"});
+  CHECK(table.out.find("no node was seen to run it\n\nNODE") == 0);
+  CHECK(table.out.find(uid_text(1)) != std::string::npos);
+  CHECK(table.out.find(uid_text(3)) == std::string::npos);
 }
 
 TEST_CASE("a policy that relaxes namespaces is refused where nobody says which pods are in them") {

@@ -4,14 +4,11 @@
 
 namespace assay {
 
-Cluster::Cluster(ClusterSource& source, const Clock& clock, ClusterWatcher& watcher,
-                 ClusterPace pace)
-    : source_(source),
-      clock_(clock),
-      watcher_(watcher),
+Cluster::Cluster(ClusterWorld world, ClusterPace pace)
+    : world_(std::move(world)),
       pace_(pace),
       retry_(pace.first_retry, pace.longest_retry),
-      scheduler_(clock, [this] { return tick(); }),
+      scheduler_(world_.clock, [this] { return tick(); }),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 std::shared_ptr<const ClusterSnapshot> Cluster::current() const {
@@ -44,7 +41,7 @@ Status Cluster::follow(const std::stop_token& stop) {
       take(std::move(event));
     };
     const std::string from = version;  // the watch changes the other
-    ASSAY_TRY(const WatchEnd end, source_.watch(from, take_event, stop));
+    ASSAY_TRY(const WatchEnd end, world_.source.watch(from, take_event, stop));
     if (end == WatchEnd::kExpired) return {};
     answered();
     retry_.reset();
@@ -58,21 +55,22 @@ Result<std::string> Cluster::list(const std::stop_token& stop) {
   work_.with([](Work& work) { work.table.begin_list(); });
   std::string token;
   for (std::size_t page = 0; page < kMaxPodPages; ++page) {
-    ASSAY_TRY(PodList got, source_.list(token, stop));
+    ASSAY_TRY(PodList got, world_.source.list(token, stop));
     answered();
     work_.with([&got](Work& work) {
       work.table.skip(got.skipped);
       for (PodRecord& pod : got.pods) work.table.add(std::move(pod));
     });
+    keep_placements();
     token = std::move(got.continue_token);
     if (!token.empty()) continue;
     const std::size_t pods = work_.with([this](Work& work) {
-      const Instant now = clock_.now();
+      const Instant now = world_.clock.now();
       work.table.finish_list(now);
       publish(work, now);
       return work.table.counts().pods;
     });
-    if (health_ != Health::kSeen) watcher_.cluster_seen(pods);
+    if (health_ != Health::kSeen) world_.watcher.cluster_seen(pods);
     health_ = Health::kSeen;
     return std::move(got.resource_version);
   }
@@ -83,10 +81,25 @@ void Cluster::take(PodEvent event) {
   answered();
   retry_.reset();
   const bool changed = work_.with([&](Work& work) {
-    work.table.apply(std::move(event), clock_.now());
+    work.table.apply(std::move(event), world_.clock.now());
     return work.table.changed();
   });
   if (changed) scheduler_.wake();
+  keep_placements();
+}
+
+// What cannot be kept is tried again with what comes next.
+void Cluster::keep_placements() {
+  for (;;) {
+    const auto placements =
+        work_.with([](const Work& work) { return work.table.unkept(kPlacementsAtOnce); });
+    if (placements.empty()) return;
+    if (const Status kept = world_.keep(placements, world_.clock.now()); !kept) {
+      world_.watcher.placements_not_kept(kept.error());
+      return;
+    }
+    work_.with([&placements](Work& work) { work.table.kept(placements); });
+  }
 }
 
 void Cluster::wait(std::chrono::milliseconds pause, const std::stop_token& stop) {
@@ -95,18 +108,18 @@ void Cluster::wait(std::chrono::milliseconds pause, const std::stop_token& stop)
 }
 
 void Cluster::lost(const Fault& why) {
-  if (health_ != Health::kLost) watcher_.cluster_lost(why);
+  if (health_ != Health::kLost) world_.watcher.cluster_lost(why);
   health_ = Health::kLost;
 }
 
 void Cluster::answered() {
-  const Instant now = clock_.now();
+  const Instant now = world_.clock.now();
   published_.with([now](Published& published) { published.seen_at = now; });
 }
 
 Instant Cluster::tick() {
   constexpr std::chrono::hours kNothingToDo{1};
-  const Instant now = clock_.now();
+  const Instant now = world_.clock.now();
   return work_.with([&](Work& work) {
     if (!work.made_at) return now + kNothingToDo;
     const auto wanted = [&] {

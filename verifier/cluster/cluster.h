@@ -2,9 +2,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -19,6 +21,7 @@ namespace assay {
 
 inline constexpr std::size_t kMaxPodPages = 4000;  // of one list
 inline constexpr std::chrono::seconds kSnapshotPause{1};
+inline constexpr std::size_t kPlacementsAtOnce = 500;  // pods, for one transaction
 
 // Sees the API being there or not: log. Called from the cluster's thread.
 class ClusterWatcher {
@@ -28,6 +31,18 @@ class ClusterWatcher {
   virtual void cluster_seen(std::size_t pods) = 0;
   // The first failure, and the first after a success.
   virtual void cluster_lost(const Fault& why) = 0;
+  // Which images pods had could not be kept; it is tried again when the API says something new.
+  virtual void placements_not_kept(const Fault& why) = 0;
+};
+
+// Borrowed, but for `keep`.
+struct ClusterWorld {
+  ClusterSource& source;
+  const Clock& clock;
+  ClusterWatcher& watcher;
+  // Keeps which pods are where with which images, for good. Called from the cluster's thread, at most
+  // kPlacementsAtOnce at once; the same may come again.
+  std::function<Status(std::span<const PodPlacement>, Instant)> keep;
 };
 
 struct ClusterPace {
@@ -36,12 +51,10 @@ struct ClusterPace {
 };
 
 // Lists the pods, watches them from there, and begins anew when that fails or the watch has expired. While
-// the API does not answer, the last snapshot stays. Borrows source, clock and watcher. Destruction ends what
-// the source does.
+// the API does not answer, the last snapshot stays. Destruction ends what the source does.
 class Cluster {
  public:
-  Cluster(ClusterSource& source, const Clock& clock, ClusterWatcher& watcher,
-          ClusterPace pace = {});
+  explicit Cluster(ClusterWorld world, ClusterPace pace = {});
 
   // All three are safe from any thread and wait for no request.
   //
@@ -70,15 +83,14 @@ class Cluster {
   Status follow(const std::stop_token& stop);
   Result<std::string> list(const std::stop_token& stop);
   void take(PodEvent event);
+  void keep_placements();
   void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
   void lost(const Fault& why);
   void answered();
   Instant tick();
   void publish(Work& work, Instant now);
 
-  ClusterSource& source_;
-  const Clock& clock_;
-  ClusterWatcher& watcher_;
+  ClusterWorld world_;
   ClusterPace pace_;
   RetryPause retry_;  // of the thread alone, as is the next
   Health health_ = Health::kUnknown;

@@ -27,6 +27,14 @@ enum class Place : std::uint8_t {
   kPodMeta,
   kAnnotations,
   kSpec,
+  kContainers,  // of any kind
+  kContainer,
+  kVolumes,
+  kVolume,
+  kImageVolume,
+  kStatus,
+  kContainerStatuses,
+  kContainerStatus,
 };
 
 // Values to keep. Those of a pod come first.
@@ -38,6 +46,8 @@ enum class Field : std::uint8_t {
   kMirror,
   kHash,
   kPodVersion,
+  kImage,    // of one container or volume at a time
+  kImageId,  // likewise
   kPodFieldCount,
   kKind = kPodFieldCount,
   kApiVersion,
@@ -60,9 +70,27 @@ constexpr Branch kBranches[] = {
     {Place::kEvent, "object", Place::kObject},
     {Place::kObject, "metadata", Place::kPodMeta},
     {Place::kObject, "spec", Place::kSpec},
+    {Place::kObject, "status", Place::kStatus},
     {Place::kPod, "metadata", Place::kPodMeta},
     {Place::kPod, "spec", Place::kSpec},
+    {Place::kPod, "status", Place::kStatus},
     {Place::kPodMeta, "annotations", Place::kAnnotations},
+    {Place::kSpec, "containers", Place::kContainers},
+    {Place::kSpec, "initContainers", Place::kContainers},
+    {Place::kSpec, "ephemeralContainers", Place::kContainers},
+    {Place::kSpec, "volumes", Place::kVolumes},
+    {Place::kVolume, "image", Place::kImageVolume},
+    {Place::kStatus, "containerStatuses", Place::kContainerStatuses},
+    {Place::kStatus, "initContainerStatuses", Place::kContainerStatuses},
+    {Place::kStatus, "ephemeralContainerStatuses", Place::kContainerStatuses},
+};
+
+// What the objects in an array are.
+constexpr std::pair<Place, Place> kElements[] = {
+    {Place::kItems, Place::kPod},
+    {Place::kContainers, Place::kContainer},
+    {Place::kVolumes, Place::kVolume},
+    {Place::kContainerStatuses, Place::kContainerStatus},
 };
 
 struct Leaf {
@@ -87,6 +115,9 @@ constexpr Leaf kLeaves[] = {
     {Place::kSpec, "nodeName", Field::kNode},
     {Place::kAnnotations, "kubernetes.io/config.mirror", Field::kMirror},
     {Place::kAnnotations, "kubernetes.io/config.hash", Field::kHash},
+    {Place::kContainer, "image", Field::kImage},
+    {Place::kImageVolume, "reference", Field::kImage},
+    {Place::kContainerStatus, "imageID", Field::kImageId},
 };
 
 bool valid_name(std::string_view text, std::size_t most) {
@@ -119,10 +150,17 @@ class PodReader final : public nlohmann::json_sax<json> {
                             .name = text(Field::kName),
                             .node = node,
                             .is_mirror = has(Field::kMirror)}};
+    out.images = images_;
     if (out.facts.is_mirror) {
+      // Its node has written all of it.
+      for (PodImage& image : out.images) image.source = ImageSource::kStatus;
       out.static_uid = PodLabel::pod(text(Field::kMirror));
       if (!out.static_uid) out.static_uid = PodLabel::pod(text(Field::kHash));
     }
+    // Of two words for an image the better one.
+    std::ranges::sort(out.images);
+    const auto again = std::ranges::unique(out.images, {}, &PodImage::digest);
+    out.images.erase(again.begin(), again.end());
     return out;
   }
 
@@ -147,13 +185,10 @@ class PodReader final : public nlohmann::json_sax<json> {
   bool binary(binary_t& /*value*/) override { return other_value(); }
 
   bool start_object(std::size_t /*size*/) override {
-    Place place = child();
-    if (place == Place::kItems) return refuse("items that are no list");
-    if (places_.empty()) place = root_;
-    if (in_items()) {
-      place = Place::kPod;
-      clear_pod();
-    }
+    const Place place = object();
+    if (is_array(place)) return refuse("a list that is none");
+    if (place == Place::kPod || place == Place::kObject) clear_pod();
+    if (holds_image(place)) clear_image();
     return open(place);
   }
   bool key(string_t& value) override {
@@ -162,7 +197,9 @@ class PodReader final : public nlohmann::json_sax<json> {
     return true;
   }
   bool end_object() override {
-    if (places_.back() == Place::kPod) {
+    const Place place = places_.back();
+    if (holds_image(place)) add_images();
+    if (place == Place::kPod) {
       auto read = pod();
       if (read) {
         pods_.push_back(*std::move(read));
@@ -174,7 +211,8 @@ class PodReader final : public nlohmann::json_sax<json> {
   }
   bool start_array(std::size_t /*size*/) override {
     if (places_.empty() || in_items()) return refuse("not a JSON object");
-    return open(child() == Place::kItems ? Place::kItems : Place::kSkipped);
+    const Place place = child();
+    return open(is_array(place) ? place : Place::kSkipped);
   }
   bool end_array() override { return close(); }
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
@@ -188,6 +226,14 @@ class PodReader final : public nlohmann::json_sax<json> {
     bool known = false;
   };
 
+  static bool is_array(Place place) {
+    return std::ranges::any_of(kElements,
+                               [place](const auto& each) { return each.first == place; });
+  }
+  static bool holds_image(Place place) {
+    return place == Place::kContainer || place == Place::kVolume ||
+           place == Place::kContainerStatus;
+  }
   static std::size_t index(Field field) { return static_cast<std::size_t>(field); }
 
   bool in_items() const { return !places_.empty() && places_.back() == Place::kItems; }
@@ -204,6 +250,13 @@ class PodReader final : public nlohmann::json_sax<json> {
       return branch.from == places_.back() && branch.key == key_;
     });
     return found == std::end(kBranches) ? Place::kSkipped : found->to;
+  }
+  // What an object is that begins here.
+  Place object() const {
+    if (places_.empty()) return root_;
+    const auto* element = std::ranges::find_if(
+        kElements, [this](const auto& each) { return each.first == places_.back(); });
+    return element == std::end(kElements) ? child() : element->second;
   }
   // Which field it is; kCount: none.
   Field leaf() const {
@@ -238,12 +291,24 @@ class PodReader final : public nlohmann::json_sax<json> {
   }
   void clear_pod() {
     for (std::size_t i = 0; i < index(Field::kPodFieldCount); ++i) fields_.at(i) = {};
+    images_.clear();
+  }
+  void clear_image() {
+    for (const Field field : {Field::kImage, Field::kImageId}) fields_.at(index(field)) = {};
+  }
+  void add_images() {
+    const auto add = [this](std::optional<Digest> digest, ImageSource source) {
+      if (digest && images_.size() < kMaxPodImages) images_.push_back({*digest, source});
+    };
+    add(pinned_digest(text(Field::kImage)), ImageSource::kSpec);
+    add(reported_digest(text(Field::kImageId)), ImageSource::kStatus);
   }
 
   Place root_;
   std::vector<Place> places_;  // objects and arrays that are open
   std::string key_;            // of the innermost object
   std::array<Kept, static_cast<std::size_t>(Field::kCount)> fields_{};
+  std::vector<PodImage> images_;  // of one pod
   std::vector<PodRecord> pods_;
   std::size_t skipped_ = 0;
   std::string_view wrong_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/attribution/cluster_snapshot.h"
+#include "core/attribution/pod_image.h"
 #include "core/bytes.h"
 #include "core/result.h"
 
@@ -18,14 +19,18 @@ inline constexpr std::size_t kMaxPodPageBytes = std::size_t{8} << 20;
 inline constexpr std::size_t kMaxPodEventBytes = std::size_t{2} << 20;
 inline constexpr std::size_t kMaxPodJsonDepth = 64;
 inline constexpr std::size_t kMaxListTokenBytes = 4096;  // resourceVersion and continue
+// Of one pod, with spec and status; what is over it is left out. Nothing runs so many.
+inline constexpr std::size_t kMaxPodImages = 256;
 
-// What is kept of a pod: of its metadata and spec, never of its status, which the node writes.
+// What is kept of a pod: of its metadata and spec; and of its status, which the node writes, only images, which
+// are said to be so.
 struct PodRecord {
   PodLabel uid;  // of the API's object
   PodFacts
       facts;  // of a mirror pod claims: who holds a node's credentials can write one of any name
   // Of a mirror pod: the UID that the kubelet's cgroups have for it, when it is a valid one.
   std::optional<PodLabel> static_uid = {};
+  std::vector<PodImage> images = {};  // ascending, each digest once
 };
 
 // One page.

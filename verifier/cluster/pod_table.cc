@@ -30,6 +30,28 @@ void PodTable::apply(PodEvent event, Instant now) {
   if (pod != pods_.end() && !pod->second.gone_at) bury(pod, now);
 }
 
+std::vector<PodPlacement> PodTable::unkept(std::size_t most) const {
+  std::vector<PodPlacement> out;
+  for (const auto& [uid, images] : unkept_) {
+    if (out.size() == most) break;
+    const PodFacts& facts = pods_.at(uid).facts;
+    out.push_back({.pod = uid,
+                   .node = facts.node,
+                   .name = facts.name_space + '/' + facts.name,
+                   .images = {images.begin(), images.end()}});
+  }
+  return out;
+}
+
+void PodTable::kept(const std::vector<PodPlacement>& placements) {
+  for (const PodPlacement& placement : placements) {
+    const auto pod = unkept_.find(placement.pod);
+    if (pod == unkept_.end()) continue;
+    for (const PodImage& image : placement.images) pod->second.erase(image);
+    if (pod->second.empty()) unkept_.erase(pod);
+  }
+}
+
 std::optional<Instant> PodTable::forgets_at() const {
   return gone_.empty() ? std::nullopt : std::optional(gone_.begin()->first + kKeepGone);
 }
@@ -70,7 +92,19 @@ PodTable::Pods::iterator PodTable::put(PodRecord record) {
     pod.facts = std::move(record.facts);
     changed_ = true;
   }
+  // One that is on no node yet runs nothing.
+  if (!pod.facts.node.empty()) take_images(found, std::move(record.images));
   return found;
+}
+
+void PodTable::take_images(Pods::iterator pod, std::vector<PodImage> images) {
+  std::vector<PodImage>& known = pod->second.images;
+  for (const PodImage& image : images) {
+    if (std::ranges::binary_search(known, image)) continue;
+    std::set<PodImage>& unkept = unkept_[pod->first];
+    if (unkept.size() < kMaxPodImages) unkept.insert(image);
+  }
+  known = std::move(images);
 }
 
 void PodTable::revive(Pods::iterator pod) {
@@ -89,20 +123,27 @@ void PodTable::bury(Pods::iterator pod, Instant now) {
 
 void PodTable::forget_oldest() {
   pods_.erase(gone_.begin()->second);
+  unkept_.erase(gone_.begin()->second);
   gone_.erase(gone_.begin());
   changed_ = true;
+}
+
+PodFacts PodTable::now_of(const Pod& pod) {
+  PodFacts out = pod.facts;
+  out.is_gone = pod.gone_at.has_value();
+  return out;
 }
 
 std::map<PodLabel, PodFacts> PodTable::by_label() const {
   std::map<PodLabel, PodFacts> out;
   std::vector<const Pod*> mirrors;
   for (const auto& [uid, pod] : pods_) {
-    out.emplace_hint(out.end(), uid, pod.facts);  // the API server has given out all of these
+    out.emplace_hint(out.end(), uid, now_of(pod));  // the API server has given out all of these
     if (pod.static_uid) mirrors.push_back(&pod);
   }
   std::ranges::sort(mirrors, {},
                     [](const Pod* pod) { return std::pair(pod->gone_at.has_value(), pod->order); });
-  for (const Pod* pod : mirrors) out.emplace(*pod->static_uid, pod->facts);
+  for (const Pod* pod : mirrors) out.emplace(*pod->static_uid, now_of(*pod));
   return out;
 }
 

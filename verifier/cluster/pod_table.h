@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "core/verdict.h"
 #include "verifier/cluster/pod_list.h"
@@ -43,6 +44,12 @@ class PodTable {
   void apply(PodEvent event, Instant now);
   void skip(std::size_t pods) { counts_.skipped += pods; }
 
+  // Pods on nodes, each with the images that are not kept yet: at most `most` pods. Those of pods that are
+  // forgotten meanwhile are left out, and what a pod has over kMaxPodImages.
+  std::vector<PodPlacement> unkept(std::size_t most) const;
+  // What unkept() gave is kept now.
+  void kept(const std::vector<PodPlacement>& placements);
+
   // Whether snapshot() would say something new.
   bool changed() const { return changed_; }
   // When the first pod that is gone will be forgotten.
@@ -57,6 +64,7 @@ class PodTable {
   struct Pod {
     PodFacts facts{};
     std::optional<PodLabel> static_uid{};  // of a mirror pod
+    std::vector<PodImage> images{};        // of the newest fact since it is on a node
     std::uint64_t order = 0;               // in which pods became known
     std::uint64_t list = 0;                // the last one that it was in, or followed
     std::optional<Instant> gone_at{};
@@ -64,13 +72,16 @@ class PodTable {
   using Pods = std::map<PodLabel, Pod>;
 
   Pods::iterator put(PodRecord record);
+  void take_images(Pods::iterator pod, std::vector<PodImage> images);
   void revive(Pods::iterator pod);
   void bury(Pods::iterator pod, Instant now);
   void forget_oldest();
+  static PodFacts now_of(const Pod& pod);
   std::map<PodLabel, PodFacts> by_label() const;
 
   Pods pods_;
-  std::set<std::pair<Instant, PodLabel>> gone_;  // of pods_, the oldest first
+  std::set<std::pair<Instant, PodLabel>> gone_;    // of pods_, the oldest first
+  std::map<PodLabel, std::set<PodImage>> unkept_;  // of pods_
   std::uint64_t list_ = 0;
   std::uint64_t known_ = 0;
   PodCounts counts_;  // but for the first two

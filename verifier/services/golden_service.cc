@@ -89,6 +89,19 @@ void encode(const GoldenPodRun& run, v1::GoldenPodRun& out) {
   out.set_own(run.own);
 }
 
+void encode(const GoldenPlacement& placed, const ClusterSnapshot* cluster,
+            v1::GoldenPlacement& out) {
+  out.set_node(placed.node);
+  out.set_pod(placed.pod.text());
+  out.set_name(placed.name);
+  out.set_source(std::string(image_source_name(placed.source)));
+  out.set_first_seen_ms(to_ms(placed.first_seen));
+  // Without any pod it has not been told yet.
+  if (cluster == nullptr || cluster->size() == 0) return;
+  const PodFacts* known = cluster->find(placed.pod, placed.node);
+  out.set_is_there(known != nullptr && !known->is_gone);
+}
+
 void encode(const PushTokenRecord& token, v1::PushToken& out) {
   out.set_name(token.name);
   for (const std::string& scope : token.scopes) out.add_scopes(scope);
@@ -169,7 +182,11 @@ class PushReactor final : public grpc::ServerReadReactor<v1::PushRequest> {
 class GoldenService final : public v1::GoldenService::CallbackService {
  public:
   GoldenService(GoldenSets& sets, const GoldenWorld& world)
-      : sets_(sets), store_(world.store), clock_(world.clock), token_(world.token) {}
+      : sets_(sets),
+        store_(world.store),
+        clock_(world.clock),
+        token_(world.token),
+        cluster_(world.cluster) {}
 
   grpc::ServerReadReactor<v1::PushRequest>* Push(CallbackServerContext* context,
                                                  v1::PushResponse* response) override {
@@ -239,12 +256,13 @@ class GoldenService final : public v1::GoldenService::CallbackService {
                                const v1::ListGoldenRunsRequest* request,
                                v1::ListGoldenRunsResponse* response) override {
     return answer(*context, token_, [&]() -> Status {
-      ASSAY_TRY(const auto runs, store_.golden_runs(id_of(request->name(), request->generation())));
+      const GoldenId id = id_of(request->name(), request->generation());
+      ASSAY_TRY(const auto runs, store_.golden_runs(id));
       for (const GoldenRun& run : runs.nodes) encode(run, *response->add_runs());
       response->set_total(runs.total);
       for (const GoldenPodRun& run : runs.pods) encode(run, *response->add_pods());
       response->set_pods_total(runs.pods_total);
-      return {};
+      return add_placements(id, *response);
     });
   }
 
@@ -298,6 +316,19 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   }
 
  private:
+  Status add_placements(const GoldenId& id, v1::ListGoldenRunsResponse& response) {
+    ASSAY_TRY(const auto placements, store_.golden_placements(id));
+    const auto cluster = cluster_ ? cluster_() : nullptr;
+    for (const GoldenPlacement& placed : placements.listed) {
+      encode(placed, cluster.get(), *response.add_placements());
+    }
+    response.set_placements_total(placements.total);
+    for (const std::string& node : placements.incomplete) {
+      response.add_placements_incomplete(node);
+    }
+    return {};
+  }
+
   Status add_signers(const GoldenId& set, v1::GetGoldenResponse& response) {
     ASSAY_TRY(const auto signers, store_.golden_signers(set));
     for (const GoldenSigner& signer : signers) {
@@ -312,6 +343,7 @@ class GoldenService final : public v1::GoldenService::CallbackService {
   Store& store_;
   const Clock& clock_;
   const OperatorToken& token_;
+  std::function<std::shared_ptr<const ClusterSnapshot>()> cluster_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/attribution/cluster_snapshot.h"
 #include "verifier/access/pushers.h"
 #include "verifier/access/set_signers.h"
 #include "verifier/clock.h"
@@ -43,6 +44,8 @@ struct GoldenWorld {
   const Pushers& pushers;
   const PushRules& rules;
   std::function<void()> changed;  // after every change of a set
+  // What the control plane says of pods now; null, or gives null: nobody asks it.
+  std::function<std::shared_ptr<const ClusterSnapshot>()> cluster = {};
 };
 
 // What a push says beside its file.

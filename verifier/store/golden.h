@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/attribution/pod_image.h"
 #include "core/verdict.h"
 #include "golden/set_file.h"
 
@@ -129,6 +130,26 @@ struct GoldenRuns {
   std::vector<GoldenPodRun> pods{};
   std::uint64_t pods_total = 0;
 };
+
+// A pod that was put on a node with an image of a set.
+struct GoldenPlacement {
+  PodLabel pod;
+  std::string node{};
+  std::string name{};  // "namespace/name"
+  ImageSource source = ImageSource::kSpec;
+  Instant first_seen{};
+};
+
+// The first kMaxGoldenRuns, those of the control plane's word first, then by node and name.
+struct GoldenPlacements {
+  std::vector<GoldenPlacement> listed{};
+  std::uint64_t total = 0;
+  std::vector<std::string> incomplete{};  // nodes of which the oldest were forgotten
+};
+
+// So many pairs of pod and image are kept of a node by each source; then the oldest are forgotten. Who may make
+// pods, and each node, can invent them.
+inline constexpr std::uint64_t kMaxPlacements = 50'000;
 
 // What is kept of a node's pods: so many pairs of pod and group of files, and of pod and key; then those that
 // were seen first are forgotten, and the node's history is said to be incomplete. Pods come and go, and a

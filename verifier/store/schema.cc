@@ -341,6 +341,23 @@ CREATE INDEX pod_golden_nodes ON pod_golden_uses (node_id, id);
 -- 0: rows of pod_golden_uses were forgotten, or found no room.
 ALTER TABLE nodes ADD COLUMN pods_complete INTEGER NOT NULL DEFAULT 1;
 )sql",
+    R"sql(
+-- Which pods had which images, over time.
+CREATE TABLE pod_images (
+  id INTEGER PRIMARY KEY,                  -- the least is the oldest
+  node TEXT NOT NULL,                      -- the control plane's name of it
+  pod TEXT NOT NULL,                       -- its UID
+  name TEXT NOT NULL,                      -- "namespace/name"
+  digest TEXT NOT NULL,                    -- as golden_image_items has it
+  source TEXT NOT NULL,                    -- whose word it is: "spec", "status"
+  first_seen INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX pod_images_of_pods ON pod_images (digest, pod, node);
+CREATE INDEX pod_images_by_node ON pod_images (node, source, id);
+
+-- Nodes of which rows of pod_images were forgotten.
+CREATE TABLE forgotten_placements (node TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 // SQL cannot join blobs: what a group's files have, packed into its row.

@@ -13,6 +13,7 @@
 #include "verifier/store/monitored_rows.h"
 #include "verifier/store/node_rows.h"
 #include "verifier/store/outbox_rows.h"
+#include "verifier/store/placement_rows.h"
 #include "verifier/store/schema.h"
 #include "verifier/store/violation_rows.h"
 
@@ -273,6 +274,15 @@ Result<std::vector<GoldenSigner>> Store::golden_signers(const GoldenId& id) {
 
 Result<GoldenRuns> Store::golden_runs(const GoldenId& id) {
   return impl_->read([&](Database& database) { return read_golden_runs(database, id); });
+}
+
+Status Store::add_placements(std::span<const PodPlacement> pods, Instant now) {
+  return impl_->write(
+      [&](Database& database) { return write_placements(database, pods, now); });
+}
+
+Result<GoldenPlacements> Store::golden_placements(const GoldenId& id) {
+  return impl_->read([&](Database& database) { return read_golden_placements(database, id); });
 }
 
 Result<std::vector<GoldenInForce>> Store::golden_in_force(Instant now) {

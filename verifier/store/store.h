@@ -257,6 +257,10 @@ class Store {
   Result<std::vector<GoldenSigner>> golden_signers(const GoldenId& id);  // kNotFound
   // Which nodes and pods ever ran it, in any boot; without a number, any generation of the name. kNotFound.
   Result<GoldenRuns> golden_runs(const GoldenId& id);
+  // Adds what is new of pods and their images, in one transaction.
+  Status add_placements(std::span<const PodPlacement> pods, Instant now);
+  // Which pods had an image of it, as golden_runs() counts generations. kNotFound.
+  Result<GoldenPlacements> golden_placements(const GoldenId& id);
   // Everything that counts at `now`, by name.
   Result<std::vector<GoldenInForce>> golden_in_force(Instant now);
   // About how many digests groups of files have.

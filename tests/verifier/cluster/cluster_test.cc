@@ -93,10 +93,48 @@ struct Watcher final : ClusterWatcher {
     ++seen;
   }
   void cluster_lost(const Fault&) override { ++lost; }
+  void placements_not_kept(const Fault& why) override {
+    CHECK(why.id == FaultId::kStoreFailed);
+    ++not_kept;
+  }
   std::atomic<std::size_t> known = 0;
   std::atomic<int> seen = 0;
   std::atomic<int> lost = 0;
+  std::atomic<int> not_kept = 0;
 };
+
+// Who keeps no placements.
+ClusterWorld world(ClusterSource& source, const Clock& clock, ClusterWatcher& watcher) {
+  return {source, clock, watcher, [](auto, auto) -> Status { return {}; }};
+}
+
+// What is kept of placements, and whether it can be.
+struct Keeper {
+  Status keep(std::span<const PodPlacement> placements, Instant at) {
+    const std::scoped_lock lock(mutex);
+    if (broken) return fail(FaultId::kStoreFailed, "full of holes");
+    calls.push_back({.pods = {placements.begin(), placements.end()}, .at = at});
+    return {};
+  }
+  std::size_t count() {
+    const std::scoped_lock lock(mutex);
+    return calls.size();
+  }
+
+  struct Call {
+    std::vector<PodPlacement> pods;
+    Instant at;
+  };
+  std::mutex mutex;
+  bool broken = false;
+  std::vector<Call> calls;
+};
+
+PodRecord with_one_image(std::size_t number) {
+  PodRecord out = pod_record(number);
+  out.images = {{image_digest(1), ImageSource::kSpec}};
+  return out;
+}
 
 PodList page(std::vector<PodRecord> pods, const std::string& version,
              const std::string& token = "") {
@@ -117,7 +155,7 @@ TEST_CASE("Cluster: nothing is known before the first list is whole") {
   FakeSource source;
   FakeClock clock;
   Watcher watcher;
-  const Cluster cluster(source, clock, watcher, kAtOnce);
+  const Cluster cluster(world(source, clock, watcher), kAtOnce);
   CHECK(cluster.current()->size() == 0);
   CHECK_FALSE(cluster.seen_at());
   source.gives(page({pod_record(1)}, "5", "more"));
@@ -142,7 +180,7 @@ TEST_CASE("Cluster: events change the snapshot, at most once a second") {
   FakeSource source;
   FakeClock clock;
   Watcher watcher;
-  const Cluster cluster(source, clock, watcher, kAtOnce);
+  const Cluster cluster(world(source, clock, watcher), kAtOnce);
   source.gives(page({pod_record(1)}, "5"));
   CHECK(eventually([&] { return has(cluster, 1); }));
   const auto before = cluster.current();
@@ -169,7 +207,7 @@ TEST_CASE("Cluster: a watch that is over goes on, and one that has expired begin
   FakeSource source;
   FakeClock clock;
   Watcher watcher;
-  const Cluster cluster(source, clock, watcher, kAtOnce);
+  const Cluster cluster(world(source, clock, watcher), kAtOnce);
   source.gives(page({pod_record(1)}, "5"));
   source.gives(FakeSource::Watching{.events = {}, .end = WatchEnd::kOver});
   source.gives(FakeSource::Watching{
@@ -189,7 +227,7 @@ TEST_CASE("Cluster: while the API is down the last snapshot stays, and that is s
   FakeSource source;
   FakeClock clock;
   Watcher watcher;
-  const Cluster cluster(source, clock, watcher, kAtOnce);
+  const Cluster cluster(world(source, clock, watcher), kAtOnce);
   source.gives(down());
   source.gives(down());
   source.gives(page({pod_record(1)}, "5"));
@@ -212,12 +250,62 @@ TEST_CASE("Cluster: while the API is down the last snapshot stays, and that is s
   CHECK(cluster.counts() == PodCounts{.pods = 1, .gone = 1});
 }
 
+TEST_CASE("Cluster: which images pods have is kept page by page, and event by event") {
+  FakeSource source;
+  FakeClock clock;
+  Watcher watcher;
+  Keeper keeper;
+  const Cluster cluster(
+      {source, clock, watcher,
+       [&keeper](auto placements, Instant at) { return keeper.keep(placements, at); }},
+      kAtOnce);
+  std::vector<PodRecord> pods;
+  for (std::size_t i = 0; i <= kPlacementsAtOnce; ++i) pods.push_back(with_one_image(i));
+  source.gives(page(pods, "5", "more"));
+  CHECK(eventually([&] { return keeper.count() == 2; }));
+  CHECK(keeper.calls[0].pods.size() == kPlacementsAtOnce);
+  CHECK(keeper.calls[0].at == clock.now());
+  CHECK(keeper.calls[1].pods.size() == 1);
+  source.gives(page({pod_record(1)}, "5"));
+  source.gives(
+      FakeSource::Watching{.events = {pod_event(Kind::kAdded, with_one_image(1'000), "6"),
+                                      pod_event(Kind::kModified, with_one_image(1'000), "7")},
+                           .end = WatchEnd::kOver});
+  CHECK(eventually([&] { return source.last_asked() == "watch 7"; }));
+  CHECK(keeper.count() == 3);
+  CHECK(keeper.calls[2].pods[0].pod == uid_label(1'000));
+}
+
+TEST_CASE("Cluster: placements that cannot be kept come again with what is new") {
+  FakeSource source;
+  FakeClock clock;
+  Watcher watcher;
+  Keeper keeper;
+  keeper.broken = true;
+  const Cluster cluster(
+      {source, clock, watcher,
+       [&keeper](auto placements, Instant at) { return keeper.keep(placements, at); }},
+      kAtOnce);
+  source.gives(page({with_one_image(1)}, "5"));
+  CHECK(eventually([&] { return watcher.not_kept == 1; }));
+  CHECK(eventually([&] { return source.last_asked() == "watch 5"; }));
+  CHECK(has(cluster, 1));  // it is judged by, all the same
+  {
+    const std::scoped_lock lock(keeper.mutex);
+    keeper.broken = false;
+  }
+  source.gives(
+      FakeSource::Watching{.events = {pod_event(Kind::kAdded, with_one_image(2), "6")}, .end = {}});
+  CHECK(eventually([&] { return keeper.count() == 1; }));
+  CHECK(keeper.calls[0].pods.size() == 2);
+}
+
 TEST_CASE("Cluster: a list that does not end is a failure") {
   FakeSource source;
   FakeClock clock;
   Watcher watcher;
   for (std::size_t i = 0; i < kMaxPodPages; ++i) source.gives(page({}, "5", "more"));
-  const Cluster cluster(source, clock, watcher, kAtOnce);
+  const Cluster cluster(world(source, clock, watcher), kAtOnce);
   CHECK(eventually([&] { return watcher.lost == 1; }));
   CHECK(watcher.seen == 0);
 }
@@ -228,20 +316,20 @@ TEST_CASE("Cluster: its end ends a list, a watch and a pause at once") {
   Watcher watcher;
   {
     FakeSource source;
-    const Cluster cluster(source, clock, watcher);
+    const Cluster cluster(world(source, clock, watcher));
     CHECK(eventually([&] { return source.asked().size() == 1; }));
   }
   {
     FakeSource source;
     source.gives(page({}, "5"));
-    const Cluster cluster(source, clock, watcher);
+    const Cluster cluster(world(source, clock, watcher));
     CHECK(eventually([&] { return source.asked().size() == 2; }));
   }
   CHECK(watcher.lost == 0);  // we have stopped it
   {
     FakeSource source;
     source.gives(down());
-    const Cluster cluster(source, clock, watcher, {.first_retry = 1h, .longest_retry = 1h});
+    const Cluster cluster(world(source, clock, watcher), {.first_retry = 1h, .longest_retry = 1h});
     CHECK(eventually([&] { return watcher.lost == 1; }));
   }
   CHECK(std::chrono::steady_clock::now() - begun < kPatience);
@@ -254,7 +342,7 @@ TEST_CASE("Cluster: follows a real API through an expired version") {
   server.on_list(ApiServer::text(list_json({pod_json({.uid = uid_text(1)})}, "5")));
   server.on_watch(ApiServer::status(500));
   PodWatch source(server.api(), clock);
-  const Cluster cluster(source, clock, watcher, {.first_retry = 1ms, .longest_retry = 10ms});
+  const Cluster cluster(world(source, clock, watcher), {.first_retry = 1ms, .longest_retry = 10ms});
   CHECK(eventually([&] { return watcher.lost > 0; }));
   CHECK(has(cluster, 1));
   server.on_list(ApiServer::text(list_json({pod_json({.uid = uid_text(2)})}, "6")));

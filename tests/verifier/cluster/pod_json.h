@@ -28,13 +28,30 @@ struct PodText {
   std::string node = "node-a";
   std::string annotations = "{}";
   std::string version = "100";
+  std::string spec = "";    // members of it, each with a comma before
+  std::string status = "";  // likewise
 };
+
+inline Digest image_digest(std::uint8_t number) {
+  return Digest::filled(HashAlg::kSha256, number);
+}
+
+// Members for PodText: a container, and what the kubelet says of one.
+inline std::string with_image(const Digest& digest) {
+  return R"(,"containers":[{"name":"c","image":"registry.example/web:1@)" + format_digest(digest) +
+         "\"}]";
+}
+inline std::string with_image_id(const Digest& digest) {
+  return R"(,"containerStatuses":[{"imageID":"registry.example/web@)" + format_digest(digest) +
+         "\"}]";
+}
 
 inline std::string pod_json(const PodText& pod) {
   return R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":")" + pod.name +
          R"(","namespace":")" + pod.name_space + R"(","uid":")" + pod.uid +
          R"(","resourceVersion":")" + pod.version + R"(","annotations":)" + pod.annotations +
-         R"(},"spec":{"nodeName":")" + pod.node + R"("},"status":{"phase":"Running"}})";
+         R"(},"spec":{"nodeName":")" + pod.node + "\"" + pod.spec +
+         R"(},"status":{"phase":"Running")" + pod.status + "}}";
 }
 
 inline std::string list_json(const std::vector<std::string>& pods, const std::string& version,

@@ -158,6 +158,71 @@ TEST_CASE("parse_pod_list: a mirror pod's label is a valid UID or none") {
   }
 }
 
+TEST_CASE("parse_pod_list: images are told by digest, and whose word that is") {
+  const auto at = [](std::uint8_t number) { return "web@" + format_digest(image_digest(number)); };
+  const PodText pod{
+      .spec = R"(,"initContainers":[{"image":")" + at(3) + R"("}],"containers":[{"image":")" +
+              at(2) + R"("},{"image":"web:1.2"},{"name":"none"},{"image":")" + at(2) +
+              R"("}],"ephemeralContainers":[{"image":")" + at(1) +
+              R"("}],"volumes":[{"name":"v","image":{"reference":")" + at(4) +
+              R"("}},{"name":"w","emptyDir":{}}])",
+      .status = R"(,"containerStatuses":[{"image":")" + at(9) + R"(","imageID":")" + at(2) +
+                R"("},{"imageID":")" + at(5) + R"("},{"imageID":""}],"initContainerStatuses":[)" +
+                R"({"imageID":"docker-pullable://)" + at(6) +
+                R"("}],"ephemeralContainerStatuses":[{"imageID":")" +
+                format_digest(image_digest(7)) + R"("}])"};
+  const auto spec = ImageSource::kSpec;
+  const auto status = ImageSource::kStatus;
+  const auto got = parse_one(pod);
+  REQUIRE(got.has_value());
+  CHECK(got->images == std::vector<PodImage>{{image_digest(1), spec},
+                                             {image_digest(2), spec},
+                                             {image_digest(3), spec},
+                                             {image_digest(4), spec},
+                                             {image_digest(5), status},
+                                             {image_digest(6), status},
+                                             {image_digest(7), status}});
+  PodText mirror = pod;
+  mirror.annotations = R"({"kubernetes.io/config.mirror":")" + kStaticUid + "\"}";
+  const auto claimed = parse_one(mirror);
+  REQUIRE(claimed.has_value());
+  CHECK(claimed->images.size() == 7);
+  for (const PodImage& image : claimed->images) CHECK(image.source == status);
+}
+
+TEST_CASE("parse_pod_list: each pod has its own images, and a bounded number of them") {
+  std::string many;
+  for (std::size_t i = 0; i <= kMaxPodImages; ++i) {
+    many += (i == 0 ? "" : ",") +
+            (R"({"image":"web@)" + format_digest(hash(HashAlg::kSha256, as_bytes(uid_text(i)))) +
+             "\"}");
+  }
+  const auto got = parse(list_json(
+      {pod_json({.uid = uid_text(1), .spec = R"(,"containers":[)" + many + "]"}),
+       pod_json({.uid = uid_text(2), .spec = with_image(image_digest(1))}),
+       pod_json({.uid = uid_text(3)}), pod_json({.uid = "", .spec = with_image(image_digest(2))}),
+       pod_json({.uid = uid_text(4), .status = with_image_id(image_digest(3))})},
+      "1"));
+  REQUIRE(got.has_value());
+  REQUIRE(got->pods.size() == 4);
+  CHECK(got->pods[0].images.size() == kMaxPodImages);
+  CHECK(got->pods[1].images == std::vector<PodImage>{{image_digest(1), ImageSource::kSpec}});
+  CHECK(got->pods[2].images.empty());
+  CHECK(got->pods[3].images == std::vector<PodImage>{{image_digest(3), ImageSource::kStatus}});
+}
+
+TEST_CASE("parse_pod_list: containers of another form are refused") {
+  for (const std::string& spec : std::vector<std::string>{
+           R"(,"containers":{})", R"(,"containers":[{"image":1}])",
+           R"(,"containers":[{"image":"a","image":"b"}])", R"(,"initContainers":{"x":1})",
+           R"(,"volumes":[{"image":{"reference":[]}}])"}) {
+    CAPTURE(spec);
+    CHECK(fault_of(parse(list_json({pod_json({.spec = spec})}, "1"))) ==
+          FaultId::kClusterMalformed);
+  }
+  CHECK(parse_one({.spec = R"(,"containers":null,"volumes":[null,1,"x",[{}]])"}).has_value());
+}
+
 TEST_CASE("parse_pod_list: a pod with hostile names is skipped and counted, and no other") {
   const PodText rows[] = {
       {.uid = ""},

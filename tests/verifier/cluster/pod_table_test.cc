@@ -73,6 +73,69 @@ TEST_CASE("PodTable: a list that breaks off takes nothing away") {
   CHECK(table.counts() == PodCounts{.pods = 2, .gone = 1});
 }
 
+TEST_CASE("PodTable: a pod that is gone is known as such") {
+  PodTable table;
+  list(table, {1, 2});
+  list(table, {2});
+  const auto got = table.snapshot(kNow);
+  CHECK(find(got, uid_label(1))->is_gone);
+  CHECK_FALSE(find(got, uid_label(2))->is_gone);
+  list(table, {1, 2});
+  CHECK_FALSE(find(table.snapshot(kNow), uid_label(1))->is_gone);
+}
+
+TEST_CASE("PodTable: images are to be kept once the pod is on a node, and once") {
+  const auto with = [](std::uint8_t image, const std::string& node = "node-a") {
+    PodRecord out = pod_record(1, node);
+    out.images = {{image_digest(image), ImageSource::kSpec}};
+    return out;
+  };
+  PodTable table;
+  table.add(with(1, ""));
+  CHECK(table.unkept(9).empty());
+  table.add(with(1));
+  const auto placed = table.unkept(9);
+  REQUIRE(placed.size() == 1);
+  CHECK(placed[0].pod == uid_label(1));
+  CHECK(placed[0].node == "node-a");
+  CHECK(placed[0].name == "shop/web-1");
+  CHECK(placed[0].images == with(1).images);
+  CHECK(table.unkept(9).size() == 1);  // until it is
+  table.kept(placed);
+  CHECK(table.unkept(9).empty());
+  table.add(with(1));
+  table.apply(pod_event(Kind::kModified, with(1)), kNow);
+  CHECK(table.unkept(9).empty());
+
+  table.apply(pod_event(Kind::kModified, with(2)), kNow);
+  const auto changed = table.unkept(9);
+  CHECK(changed.size() == 1);
+  table.apply(pod_event(Kind::kModified, with(3)), kNow);
+  table.kept(changed);  // not what has come since
+  REQUIRE(table.unkept(9).size() == 1);
+  CHECK(table.unkept(9)[0].images == with(3).images);
+  table.apply(pod_event(Kind::kModified, with(4)), kNow);
+  table.apply(pod_event(Kind::kDeleted, pod_record(1)), kNow);
+  CHECK(table.unkept(9)[0].images == std::vector<PodImage>{with(3).images[0], with(4).images[0]});
+}
+
+TEST_CASE("PodTable: what has to be kept comes in parts, and not of pods that are forgotten") {
+  PodTable table;
+  for (std::size_t i = 1; i <= 3; ++i) {
+    PodRecord pod = pod_record(i);
+    pod.images = {{image_digest(1), ImageSource::kStatus}};
+    table.add(std::move(pod));
+  }
+  CHECK(table.unkept(2).size() == 2);
+  table.kept(table.unkept(2));
+  CHECK(table.unkept(2).size() == 1);
+  CHECK(table.unkept(2)[0].pod == uid_label(3));
+  list(table, {1});
+  CHECK(table.unkept(9).size() == 1);
+  table.snapshot(kNow + kKeepGone);
+  CHECK(table.unkept(9).empty());
+}
+
 TEST_CASE("PodTable: a mirror pod stays a claim, whatever its annotations say later") {
   PodTable table;
   list(table, {1});
