@@ -119,6 +119,17 @@ TEST_CASE("PodTable: images are to be kept once the pod is on a node, and once")
   CHECK(table.unkept(9)[0].images == std::vector<PodImage>{with(3).images[0], with(4).images[0]});
 }
 
+TEST_CASE("PodTable: what one pod has to be kept has a bound") {
+  PodTable table;
+  for (std::size_t i = 0; i <= kMaxPodImages; ++i) {
+    PodRecord pod = pod_record(1);
+    pod.images = {{hash(HashAlg::kSha256, as_bytes(uid_text(i))), ImageSource::kStatus}};
+    table.add(std::move(pod));
+  }
+  REQUIRE(table.unkept(9).size() == 1);
+  CHECK(table.unkept(9)[0].images.size() == kMaxPodImages);
+}
+
 TEST_CASE("PodTable: what has to be kept comes in parts, and not of pods that are forgotten") {
   PodTable table;
   for (std::size_t i = 1; i <= 3; ++i) {
