@@ -19,6 +19,7 @@ struct PodFacts {
   // It stands for a static pod, and its node has written it: names and namespace are claims.
   bool is_mirror = false;
   bool is_gone = false;  // what it ran may still have to be judged
+  bool has_own_users = false;  // `hostUsers: false`: its user ids are a range that no other pod has
 
   friend bool operator==(const PodFacts&, const PodFacts&) = default;
 };

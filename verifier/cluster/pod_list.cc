@@ -14,6 +14,8 @@ using nlohmann::json;
 constexpr FaultId kMalformed = FaultId::kClusterMalformed;
 constexpr std::size_t kMaxNamespace = 63;  // a DNS label
 constexpr std::size_t kMaxName = 253;      // a DNS subdomain
+constexpr std::string_view kTrue = "true";
+constexpr std::string_view kFalse = "false";
 
 // Objects and arrays of a document that hold something to keep.
 enum class Place : std::uint8_t {
@@ -45,6 +47,7 @@ enum class Field : std::uint8_t {
   kNode,
   kMirror,
   kHash,
+  kHostUsers,
   kPodVersion,
   kImage,    // of one container or volume at a time
   kImageId,  // likewise
@@ -113,6 +116,7 @@ constexpr Leaf kLeaves[] = {
     {Place::kPodMeta, "name", Field::kName},
     {Place::kPodMeta, "resourceVersion", Field::kPodVersion},
     {Place::kSpec, "nodeName", Field::kNode},
+    {Place::kSpec, "hostUsers", Field::kHostUsers},
     {Place::kAnnotations, "kubernetes.io/config.mirror", Field::kMirror},
     {Place::kAnnotations, "kubernetes.io/config.hash", Field::kHash},
     {Place::kContainer, "image", Field::kImage},
@@ -149,7 +153,8 @@ class PodReader final : public nlohmann::json_sax<json> {
                   .facts = {.name_space = text(Field::kNamespace),
                             .name = text(Field::kName),
                             .node = node,
-                            .is_mirror = has(Field::kMirror)}};
+                            .is_mirror = has(Field::kMirror),
+                            .has_own_users = text(Field::kHostUsers) == kFalse}};
     out.images = images_;
     if (out.facts.is_mirror) {
       // Its node has written all of it.
@@ -168,7 +173,10 @@ class PodReader final : public nlohmann::json_sax<json> {
   std::size_t skipped() const { return skipped_; }
 
   bool null() override { return !in_items() || refuse("an item that is no pod"); }
-  bool boolean(bool /*value*/) override { return other_value(); }
+  bool boolean(bool value) override {
+    return leaf() == Field::kHostUsers ? keep(Field::kHostUsers, value ? kTrue : kFalse)
+                                       : other_value();
+  }
   bool number_integer(number_integer_t /*value*/) override { return other_value(); }
   bool number_float(number_float_t /*value*/, const string_t& /*text*/) override {
     return other_value();
@@ -179,7 +187,7 @@ class PodReader final : public nlohmann::json_sax<json> {
   bool string(string_t& value) override {
     if (in_items()) return refuse("an item that is no pod");
     const Field field = leaf();
-    if (field == Field::kCode) return other_value();
+    if (field == Field::kCode || field == Field::kHostUsers) return other_value();
     return field == Field::kCount || keep(field, value);
   }
   bool binary(binary_t& /*value*/) override { return other_value(); }

@@ -94,7 +94,10 @@ TEST_CASE("parse_pod_list: a page gives its pods' metadata and node") {
   REQUIRE(got->pods.size() == 3);
   const PodRecord& web = got->pods[0];
   CHECK(web.uid == PodLabel::pod("0fd1c1a3-52a8-4d7e-9c11-0b5f6f1f9e57"));
-  CHECK(web.facts == PodFacts{"shop", "web-7d4b9c6f5-x2x8k", "node-a.example"});
+  CHECK(web.facts == PodFacts{.name_space = "shop",
+                              .name = "web-7d4b9c6f5-x2x8k",
+                              .node = "node-a.example",
+                              .has_own_users = true});
   CHECK_FALSE(web.facts.is_mirror);
   CHECK_FALSE(web.static_uid);
   CHECK(got->pods[1].facts == PodFacts{"batch", "waiting", ""});
@@ -223,6 +226,26 @@ TEST_CASE("parse_pod_list: containers of another form are refused") {
   CHECK(parse_one({.spec = R"(,"containers":null,"volumes":[null,1,"x",[{}]])"}).has_value());
 }
 
+TEST_CASE(
+    "parse_pod_list: a pod has user ids of its own when its spec says so, and nothing else does") {
+  const auto spec = [](const std::string& members) { return parse_one({.spec = members}); };
+  CHECK(spec(R"(,"hostUsers":false)")->facts.has_own_users);
+  for (const std::string& members : std::vector<std::string>{
+           "", R"(,"hostUsers":true)", R"(,"hostUsers":null)",
+           R"(,"securityContext":{"hostUsers":false})", R"(,"containers":[{"hostUsers":false}])"}) {
+    CAPTURE(members);
+    CHECK_FALSE(spec(members)->facts.has_own_users);
+  }
+  const auto outside = parse_one({.annotations = R"({"hostUsers":"false"},"hostUsers":false)"});
+  CHECK_FALSE(outside->facts.has_own_users);
+  // Each pod's own: one says nothing of the next.
+  const auto both = parse(list_json(
+      {pod_json({.spec = R"(,"hostUsers":false)"}), pod_json({.uid = uid_text(2)})}, "1"));
+  REQUIRE(both->pods.size() == 2);
+  CHECK(both->pods[0].facts.has_own_users);
+  CHECK_FALSE(both->pods[1].facts.has_own_users);
+}
+
 TEST_CASE("parse_pod_list: a pod with hostile names is skipped and counted, and no other") {
   const PodText rows[] = {
       {.uid = ""},
@@ -293,6 +316,12 @@ TEST_CASE("parse_pod_list: what is no list of pods is refused") {
        list_json({R"({"metadata":{"uid":")" + uid_text(1) + R"(","uid":")" + uid_text(2) + "\"}}"},
                  "1")},
       {"a UID that is a number", list_json({R"({"metadata":{"uid":1}})"}, "1")},
+      {"hostUsers that is a text", list_json({R"({"spec":{"hostUsers":"false"}})"}, "1")},
+      {"hostUsers that is a number", list_json({R"({"spec":{"hostUsers":0}})"}, "1")},
+      {"hostUsers that is a list", list_json({R"({"spec":{"hostUsers":[false]}})"}, "1")},
+      {"hostUsers that stands twice",
+       list_json({R"({"spec":{"hostUsers":true,"hostUsers":false}})"}, "1")},
+      {"a node name that is false", list_json({R"({"spec":{"nodeName":false}})"}, "1")},
       {"bytes behind it", list_json({}, "1") + "x"},
       {"a second list behind it", list_json({}, "1") + list_json({}, "2")},
       {"a NUL behind it", list_json({}, "1") + std::string(1, '\0') + "x"},

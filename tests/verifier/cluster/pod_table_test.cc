@@ -175,6 +175,9 @@ TEST_CASE("PodTable: events add, change and take away") {
   table.apply(pod_event(Kind::kModified, renamed), kNow);
   CHECK(table.changed());
   CHECK(find(table.snapshot(kNow), uid_label(2))->name == "other");
+  renamed.facts.has_own_users = true;
+  table.apply(pod_event(Kind::kModified, renamed), kNow);
+  CHECK(find(table.snapshot(kNow), uid_label(2))->has_own_users);
 
   table.apply(pod_event(Kind::kDeleted, pod_record(1)), kNow);
   CHECK(table.changed());
