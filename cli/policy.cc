@@ -8,13 +8,36 @@ namespace {
 
 constexpr std::size_t kMaxPolicyBytes = std::size_t{1} << 20;
 
-// How many namespaces a mode is written for.
-std::string count_namespaces(const Policy& policy, NamespaceMode mode) {
+using Chosen = bool (*)(const NamespaceRule&);
+
+// How many namespaces have a rule that is chosen.
+std::size_t count_namespaces(const Policy& policy, Chosen chosen) {
   std::size_t count = 0;
   for (const NamespaceRule& rule : policy.namespaces) {
-    if (rule.mode == mode) count += rule.names.size();
+    if (chosen(rule)) count += rule.names.size();
   }
-  return std::to_string(count);
+  return count;
+}
+
+// What the policy gives up in namespaces, in words.
+std::string describe_namespaces(const Policy& policy) {
+  const auto monitored = [](const NamespaceRule& rule) {
+    return rule.mode == NamespaceMode::kMonitor;
+  };
+  const auto warned_of = [](const NamespaceRule& rule) {
+    return rule.mode == NamespaceMode::kWarn;
+  };
+  const auto by_uid_range = [](const NamespaceRule& rule) {
+    return rule.mode != NamespaceMode::kEnforce && rule.weakest == Attribution::kUidRange;
+  };
+  std::string out = std::to_string(count_namespaces(policy, monitored)) +
+                    " namespaces monitored, " +
+                    std::to_string(count_namespaces(policy, warned_of)) + " warned of";
+  if (const std::size_t count = count_namespaces(policy, by_uid_range); count > 0) {
+    out += ", " + std::to_string(count) +
+           " of these by uid range as well, which any pod that may make user namespaces can show";
+  }
+  return out;
 }
 
 }  // namespace
@@ -44,8 +67,7 @@ Exit PolicyCommands::check() const {
   if (!policy) return complain(policy.error());
   print("good: " + std::to_string(policy->classes.size()) + " classes of nodes, " +
         std::to_string(policy->admission.endorsement_keys.size()) + " endorsement keys listed, " +
-        count_namespaces(*policy, NamespaceMode::kMonitor) + " namespaces monitored, " +
-        count_namespaces(*policy, NamespaceMode::kWarn) + " warned of\n");
+        describe_namespaces(*policy) + '\n');
   return Exit::kOk;
 }
 

@@ -268,10 +268,16 @@ Setter namespaces(std::vector<NamespaceRule>& out) {
     return read_list(list, [&out](const YAML::Node& item) -> Status {
       NamespaceRule rule;
       std::string mode;
-      ASSAY_OK(
-          read_mapping(item, "namespaces: ", {{"names", names(rule.names)}, {"mode", text(mode)}}));
+      std::string weakest(attribution_name(rule.weakest));
+      ASSAY_OK(read_mapping(
+          item, "namespaces: ",
+          {{"names", names(rule.names)}, {"mode", text(mode)}, {"attribution", text(weakest)}}));
       const auto known = namespace_mode_by_name(mode);
       if (!known) return invalid(at_line(item) + "namespaces: mode is enforce, warn or monitor");
+      const auto attribution = attribution_by_name(weakest);
+      if (!attribution) {
+        return invalid(at_line(item) + "namespaces: attribution is cgroup or uid range");
+      }
       if (rule.names.empty()) return invalid(at_line(item) + "namespaces: names is required");
       for (const NamespaceRule& before : out) {
         for (const std::string& name : rule.names) {
@@ -280,6 +286,7 @@ Setter namespaces(std::vector<NamespaceRule>& out) {
         }
       }
       rule.mode = *known;
+      rule.weakest = *attribution;
       out.push_back(std::move(rule));
       return {};
     });

@@ -157,17 +157,25 @@ namespace {
 
 constexpr std::string_view kMonitoredPod = "/kubepods/pod11111111-2222-4333-8444-555555555555/c";
 constexpr std::string_view kWarnedPod = "/kubepods/pod66666666-2222-4333-8444-555555555555/c";
+constexpr std::uint32_t kMonitoredUser = 131072;  // of kMonitoredPod, as its node claims
 constexpr std::string_view kOtherPod = "/kubepods/pod77777777-2222-4333-8444-555555555555/c";
 
 // What the entries that `log` adds are judged as, by golden sets of "good" alone.
 LogAppraisal judge_pods(const std::function<void(ImaBuilder&)>& add) {
   const auto label = [](const char* uid) { return *PodLabel::pod(uid); };
+  const PodFacts monitored{
+      .name_space = "staging", .name = "web-1", .node = "worker", .has_own_users = true};
   const ClusterSnapshot cluster{
-      {{label("11111111-2222-4333-8444-555555555555"), {"staging", "web-1", "worker"}},
+      {{label("11111111-2222-4333-8444-555555555555"), monitored},
        {label("66666666-2222-4333-8444-555555555555"), {"dev", "web-2", "worker"}},
        {label("77777777-2222-4333-8444-555555555555"), {"prod", "web-3", "worker"}}}};
-  const std::vector<NamespaceRule> rules{{.names = {"staging"}, .mode = NamespaceMode::kMonitor},
-                                         {.names = {"dev"}, .mode = NamespaceMode::kWarn}};
+  const std::vector<NamespaceRule> rules{
+      {.names = {"staging"}, .mode = NamespaceMode::kMonitor, .weakest = Attribution::kUidRange},
+      {.names = {"dev"}, .mode = NamespaceMode::kWarn}};
+  UidRanges ranges;
+  const UidClaim claim{.pod = label("11111111-2222-4333-8444-555555555555"),
+                       .ids = *UidMapping::from(kMonitoredUser, 65536)};
+  REQUIRE(ranges.learn({&claim, 1}).has_value());
   GoldenSnapshot::Builder builder;
   builder.add(builder.add_set("a"), digest_of("good"));
   const GoldenSnapshot golden = std::move(builder).build();
@@ -177,8 +185,9 @@ LogAppraisal judge_pods(const std::function<void(ImaBuilder&)>& add) {
   add(log);
   tpm.set(log.pcrs());
   const QuotedPcrs proof = verify_quote(tpm.quote(kNonce), tpm.ak(), kNonce, {}).value();
-  const LogExpectation expected{.golden = &golden,
-                                .pods = {.cluster = &cluster, .node = "worker", .rules = rules}};
+  const LogExpectation expected{
+      .golden = &golden,
+      .pods = {.cluster = &cluster, .node = "worker", .rules = rules, .ranges = &ranges}};
   const LogAppraiser appraiser(proof, expected);
   return appraiser.appraise(replay_ima_log(log.bytes(), proof, {}, {}, &appraiser).value());
 }
@@ -190,7 +199,7 @@ TEST_CASE("LogAppraiser: an unknown file of a monitored namespace is drafted, an
     log.file_in_cgroup("/bin/good", digest_of("good"), kMonitoredPod);
     log.file_in_cgroup("/bin/new", digest_of("new"), kMonitoredPod);
     log.file_in_cgroup("/bin/new", digest_of("new"), kMonitoredPod);
-    log.file_in_cgroup("/bin/also", digest_of("also"), kMonitoredPod);
+    log.file_of("/bin/also", digest_of("also"), kMonitoredUser);
   });
   CHECK(got.faults.empty());
   CHECK(got.monitored == std::vector<MonitoredFile>{{"staging", "/bin/also", digest_of("also")},
@@ -224,6 +233,8 @@ TEST_CASE(
   const std::pair<std::string, std::function<void(ImaBuilder&)>> rows[] = {
       {"a kernel module",
        [](ImaBuilder& log) { log.file_in_cgroup("/x/evil.ko", digest_of("x"), kMonitoredPod); }},
+      {"a kernel module of a pod's user",
+       [](ImaBuilder& log) { log.file_of("/x/evil.ko", digest_of("x"), kMonitoredUser); }},
       {"a compressed one",
        [](ImaBuilder& log) { log.file_in_cgroup("evil.ko.xz", digest_of("x"), kMonitoredPod); }},
       {"a boot_aggregate that is none",

@@ -90,13 +90,17 @@ TEST_CASE("parse_policy: violations have one rule, or one for each class of file
 TEST_CASE("parse_policy: a namespace is held to what its rule says") {
   const auto policy = parse_policy(
       "namespaces:\n- {names: [staging, dev], mode: monitor}\n- {names: [old], mode: warn}\n"
-      "- {names: [prod], mode: enforce}\n");
+      "- {names: [prod], mode: enforce}\n- {names: [qa], mode: warn, attribution: uid range}\n"
+      "- {names: [ci], mode: warn, attribution: cgroup}\n");
   REQUIRE(policy.has_value());
-  REQUIRE(policy->namespaces.size() == 3);
+  REQUIRE(policy->namespaces.size() == 5);
   CHECK(policy->namespaces[0].names.contains("dev"));
   CHECK(policy->namespaces[0].mode == NamespaceMode::kMonitor);
   CHECK(policy->namespaces[1].mode == NamespaceMode::kWarn);
   CHECK(policy->namespaces[2].mode == NamespaceMode::kEnforce);
+  CHECK(policy->namespaces[0].weakest == Attribution::kCgroup);
+  CHECK(policy->namespaces[3].weakest == Attribution::kUidRange);
+  CHECK(policy->namespaces[4].weakest == Attribution::kCgroup);
 }
 
 TEST_CASE("parse_policy: refuses all else, and says where") {
@@ -122,6 +126,10 @@ TEST_CASE("parse_policy: refuses all else, and says where") {
       {"namespaces: [{names: [a], mode: ignore}]\n", "mode is enforce, warn or monitor"},
       {"namespaces: [{names: [a]}]\n", "mode is enforce, warn or monitor"},
       {"namespaces: [{mode: warn}]\n", "names is required"},
+      {"namespaces: [{names: [a], mode: warn, attribution: uid}]\n",
+       "attribution is cgroup or uid range"},
+      {"namespaces: [{names: [a], mode: warn, attribution: ''}]\n", "has to be one value"},
+      {"namespaces: [{names: [a], mode: warn, attribution: [cgroup]}]\n", "has to be one value"},
       {"namespaces: [{names: [a], mode: warn}, {names: [b, a], mode: warn}]\n", "'a' twice"},
       {"namespaces: [{names: [a], mode: warn, tolerate: all}]\n", "tolerate"},
       {"classes: [{name: a}, {name: b}]\n", "'a' before this one has every node"},

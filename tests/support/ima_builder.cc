@@ -41,6 +41,20 @@ ImaBuilder& ImaBuilder::file_in_cgroup(std::string_view path, const Digest& dige
                 {n_ng("/usr/bin/sh:swapper/0"), n_ng(cgroup), d_ng(digest), n_ng(path)});
 }
 
+ImaBuilder& ImaBuilder::file_of(std::string_view path, const Digest& digest, std::uint32_t owner) {
+  constexpr std::uint32_t kExecutable = 0100755;
+  return record(kImaPcr, "evm-sig",
+                {d_ng(digest),
+                 n_ng(path),
+                 {},
+                 {},
+                 {},
+                 {},
+                 number(owner, 4),
+                 number(owner, 4),
+                 number(kExecutable, 2)});
+}
+
 ImaBuilder& ImaBuilder::record(PcrIndex pcr, std::string_view name,
                                const std::vector<Bytes>& fields) {
   Bytes data;

@@ -22,6 +22,8 @@ class ImaBuilder {
   ImaBuilder& file(std::string_view path, const Digest& digest);
   // An entry of template "ima-cgpath", by a process in this cgroup.
   ImaBuilder& file_in_cgroup(std::string_view path, const Digest& digest, std::string_view cgroup);
+  // An entry of template "evm-sig", of a file without attributes that this user and group own.
+  ImaBuilder& file_of(std::string_view path, const Digest& digest, std::uint32_t owner);
   // An entry of any template: `fields` are its values in order, `name` is recorded as it is.
   ImaBuilder& record(PcrIndex pcr, std::string_view name, const std::vector<Bytes>& fields);
   // An entry of template "ima".

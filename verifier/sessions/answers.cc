@@ -241,7 +241,7 @@ GoldenUse Sessions::use_of(const Appraisal& appraisal, const GoldenSnapshot& gol
   if (!appraisal.log) return {};
   GoldenUse use = world_.golden.use_of(appraisal.log->accepted, golden);
   for (GoldenUse::Pod& pod : use.pods) {
-    const PodFacts* known = pods.cluster ? pods.cluster->find(pod.label, pods.node) : nullptr;
+    const PodFacts* known = find_pod(pod.label, pods);
     if (known != nullptr) pod.name = known->name_space + '/' + known->name;
   }
   return use;
