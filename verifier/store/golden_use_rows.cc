@@ -26,6 +26,14 @@ std::string with_uses(std::string_view select) {
   return std::string(kUses) + std::string(select);
 }
 
+// The end of an INSERT whose row is there already. A range of user ids has had several pods: the name of one
+// of them would be wrong of the others.
+std::string or_update(std::string_view insert, std::string_view update) {
+  return std::string(insert) + " DO UPDATE SET " + std::string(update) +
+         "boot = excluded.boot, name = CASE WHEN excluded.name = '' THEN name WHEN attribution = "
+         "'uid range' AND name NOT IN ('', excluded.name) THEN '(several)' ELSE excluded.name END";
+}
+
 // What every row of a node's pod says of it.
 struct PodRow {
   std::int64_t node;
@@ -37,24 +45,22 @@ struct PodRow {
 Status write_pod_group(Database& database, const PodRow& pod, const GoldenUse::Group& group,
                        Instant now) {
   return database.run(
-      "INSERT INTO pod_golden_uses (node_id, attribution, label, name, group_id, is_alone, "
-      "first_seen, boot) SELECT nodes.id, ?, ?, ?, golden_groups.id, ?, ?, boot FROM "
-      "golden_groups, "
-      "nodes WHERE golden_groups.id = ? AND nodes.id = ? "
-      "ON CONFLICT (group_id, node_id, attribution, label) WHERE group_id IS NOT NULL DO UPDATE "
-      "SET "
-      "is_alone = max(is_alone, excluded.is_alone), boot = excluded.boot, "
-      "name = iif(excluded.name = '', name, excluded.name)",
+      or_update(
+          "INSERT INTO pod_golden_uses (node_id, attribution, label, name, group_id, is_alone, "
+          "first_seen, boot) SELECT nodes.id, ?, ?, ?, golden_groups.id, ?, ?, boot FROM "
+          "golden_groups, nodes WHERE golden_groups.id = ? AND nodes.id = ? "
+          "ON CONFLICT (group_id, node_id, attribution, label) WHERE group_id IS NOT NULL",
+          "is_alone = max(is_alone, excluded.is_alone), "),
       pod.attribution, pod.label, pod.name, group.alone ? 1 : 0, now,
       static_cast<std::int64_t>(group.id), pod.node);
 }
 
 Status write_pod_key(Database& database, const PodRow& pod, const Bytes& key, Instant now) {
   return database.run(
-      "INSERT INTO pod_golden_uses (node_id, attribution, label, name, key, is_alone, first_seen, "
-      "boot) SELECT id, ?, ?, ?, ?, 1, ?, boot FROM nodes WHERE id = ? "
-      "ON CONFLICT (key, node_id, attribution, label) WHERE key IS NOT NULL DO UPDATE SET "
-      "boot = excluded.boot, name = iif(excluded.name = '', name, excluded.name)",
+      or_update("INSERT INTO pod_golden_uses (node_id, attribution, label, name, key, is_alone, "
+                "first_seen, boot) SELECT id, ?, ?, ?, ?, 1, ?, boot FROM nodes WHERE id = ? "
+                "ON CONFLICT (key, node_id, attribution, label) WHERE key IS NOT NULL",
+                ""),
       pod.attribution, pod.label, pod.name, key, now, pod.node);
 }
 
@@ -124,7 +130,9 @@ Status read_pods(Database& database, const GoldenId& id, GoldenRuns& out) {
                 id.name, generation));
   out.pods_total = total.value_or(0);
   ASSAY_TRY(Statement rows,
-            database.query(with_uses("SELECT name, attribution, label, max(pod_name) AS pod_name, "
+            database.query(with_uses("SELECT name, attribution, label, iif(attribution = "
+                                     "'uid range' AND count(DISTINCT nullif(pod_name, '')) > 1, "
+                                     "'(several)', max(pod_name)) AS pod_name, "
                                      "min(first_seen), max(pod_uses.boot = nodes.boot), "
                                      "max(is_own) AS own FROM pod_uses JOIN nodes ON id = node_id "
                                      "GROUP BY node_id, attribution, label "

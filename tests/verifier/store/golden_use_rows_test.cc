@@ -191,6 +191,28 @@ TEST_CASE("golden_runs: pods that ran it are known by their labels, over boots a
   CHECK_FALSE(after.pods[1].this_boot);
 }
 
+TEST_CASE("golden_runs: a range of user ids that several pods had has the name of none") {
+  Case c;
+  REQUIRE(c.store->push_golden(push_of(image("a", 2), 8), kNow));
+  const PodLabel range = *PodLabel::uid_range(131072);
+  const GoldenUse::Group base{c.group_of(1), true};
+  const GoldenUse::Group own{c.group_of(2), true};
+  const auto name_after = [&](const std::string& name, const GoldenUse::Group& group) {
+    c.run({.pods = {{.label = range, .name = name, .groups = {group}}}}, later(1));
+    const GoldenRuns runs = c.runs({"a"});
+    REQUIRE(runs.pods.size() == 1);
+    return runs.pods[0].name;
+  };
+  CHECK(name_after("", base).empty());
+  CHECK(name_after("shop/cart", base) == "shop/cart");
+  CHECK(name_after("", base) == "shop/cart");
+  CHECK(name_after("shop/cart", base) == "shop/cart");
+  CHECK(name_after("shop/web", own) == "(several)");  // of another layer
+  CHECK(name_after("shop/web", base) == "(several)");
+  CHECK(name_after("shop/web", base) == "(several)");
+  CHECK(name_after("shop/cart", own) == "(several)");
+}
+
 TEST_CASE("golden_runs: a pod that ran what a key signed is known, too") {
   Case c;
   GoldenSet set{.name = "signed", .source = "signers", .files = {}};
