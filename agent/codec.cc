@@ -89,6 +89,16 @@ struct Encoder {
     to.set_challenge_id(chunk.challenge_id);
     to.set_data(to_string(chunk.bytes));
   }
+  void operator()(PodClaimsMessage message) const {
+    v1::PodClaims& to = *out.mutable_pod_claims();
+    to.set_challenge_id(message.challenge_id);
+    to.set_incomplete(message.claims.incomplete);
+    for (PodClaim& claim : message.claims.pods) {
+      v1::PodClaim& pod = *to.add_pods();
+      pod.set_pod_uid(std::move(claim.pod_uid));
+      pod.set_mapping(to_string(claim.mapping));
+    }
+  }
   void operator()(End end) const {
     v1::End& to = *out.mutable_end();
     to.set_challenge_id(end.challenge_id);

@@ -298,6 +298,7 @@ Result<AgentConfig> read_config(const path& from) {
                          {"boot_log", file(out.boot_log, folder)},
                          {"ima_log", file(out.ima_log, folder)},
                          {"ima_count", file(out.ima_count, folder)},
+                         {"kubelet_pods", file(out.kubelet_pods, folder)},
                          {"poll_interval", poll_interval(out.poll_interval)}}));
   if (out.verifier.empty()) return invalid("verifier is required: HOST:PORT of the verifier");
   if (out.ca_pem.empty()) {

@@ -51,8 +51,9 @@ struct AgentConfig {
   std::string ima_count = "/sys/kernel/security/ima/runtime_measurements_count";
   std::string boot_log = "/sys/kernel/security/tpm0/binary_bios_measurements";
   std::string command_line = "/proc/cmdline";
-  std::string node_name;   // that it enrols under; the host's, unless the file says another
-  std::string join_token;  // with which it enrols; empty: none, or its file is gone
+  std::string kubelet_pods;  // folder of pods whose user ids are claimed; empty: none are
+  std::string node_name;     // that it enrols under; the host's, unless the file says another
+  std::string join_token;    // with which it enrols; empty: none, or its file is gone
   std::chrono::milliseconds poll_interval{500};  // of ima_count; 50 ms to 1 h
 };
 

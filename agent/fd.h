@@ -21,6 +21,7 @@ class Fd {
   }
 
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }  // it has another owner now
   explicit operator bool() const { return fd_ >= 0; }
 
  private:

@@ -38,6 +38,7 @@ Status serve(const AgentConfig& config, const Tpm& tpm, Fd stop) {
                    .join_token = config.join_token,
                    .log_form = log_form(config.ima_log, as_text(command_line)),
                    .boot = {.log = config.boot_log, .command_line = config.command_line},
+                   .kubelet_pods = config.kubelet_pods,
                    .poll_interval = config.poll_interval},
                   tpm, measurements, wakeup);
   session.run();

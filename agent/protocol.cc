@@ -23,6 +23,8 @@ Action Protocol::next() {
         break;
       case Stage::kLog:
         return next_chunk();
+      case Stage::kClaims:
+        return ReadPodClaims{};
       case Stage::kEnd:
         stage_ = Stage::kIdle;
         send(End{.challenge_id = id_,
@@ -59,6 +61,8 @@ void Protocol::received(Credential credential) {
 }
 
 void Protocol::challenged(ReceivedChallenge challenge) {
+  // An answer that is dropped may not have brought them.
+  if (stage_ != Stage::kIdle) claimed_.reset();
   begin(Stage::kQuote, challenge.id);
   hinted_ = false;
   if (!challenge.asked) return refuse(challenge.asked.error());
@@ -113,8 +117,17 @@ void Protocol::read(Result<Bytes> bytes) {
                              " bytes that the verifier allows for one answer: raise its limit"});
   }
   log_bytes_ += bytes->size();
-  if (bytes->size() < asked.size) stage_ = Stage::kEnd;
+  if (bytes->size() < asked.size) {
+    stage_ = claiming_ == PodClaiming::kNothing ? Stage::kEnd : Stage::kClaims;
+  }
   if (!bytes->empty()) send(LogChunk{.challenge_id = id_, .bytes = *std::move(bytes)});
+}
+
+void Protocol::pod_claims_read(std::optional<PodClaims> claims) {
+  stage_ = Stage::kEnd;
+  if (!claims || claims == claimed_) return;
+  claimed_ = claims;
+  send(PodClaimsMessage{.challenge_id = id_, .claims = *std::move(claims)});
 }
 
 void Protocol::refuse(const Fault& fault) {

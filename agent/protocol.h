@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/boot_evidence.h"
+#include "agent/pod_claims.h"
 #include "agent/tpm/tpm.h"
 #include "core/challenge.h"
 #include "core/ima_log.h"
@@ -47,6 +48,10 @@ struct LogChunk {
   std::uint64_t challenge_id;
   Bytes bytes;  // 1 to kMaxChunkBytes
 };
+struct PodClaimsMessage {
+  std::uint64_t challenge_id;
+  PodClaims claims;
+};
 struct End {
   std::uint64_t challenge_id;
   std::uint64_t log_bytes;
@@ -61,7 +66,7 @@ struct Hint {
   std::uint64_t measurements;
 };
 using Message = std::variant<Hello, Identity, OpenedCredential, QuoteMessage, BootLogChunk,
-                             LogChunk, End, Refusal, Hint>;
+                             LogChunk, PodClaimsMessage, End, Refusal, Hint>;
 
 // A challenge as it came: what it asks for, or why that cannot be understood.
 struct ReceivedChallenge {
@@ -91,9 +96,14 @@ struct ReadLog {  // then read()
   std::size_t size;
 };
 
+struct ReadPodClaims {};  // then pod_claims_read()
+
 // A message is to be sent; then written().
-using Action =
-    std::variant<Wait, ReadIdentity, OpenCredential, TakeQuote, ReadBoot, ReadLog, Message>;
+using Action = std::variant<Wait, ReadIdentity, OpenCredential, TakeQuote, ReadBoot, ReadLog,
+                            ReadPodClaims, Message>;
+
+// Whether an agent says what the kubelet gave its pods.
+enum class PodClaiming : std::uint8_t { kNothing, kUserIds };
 
 // A quote, and how many entries the log had just before it was taken: entries from there on are
 // not proven by it.
@@ -107,7 +117,8 @@ struct TakenQuote {
 // Pure: no I/O, no clock.
 class Protocol {
  public:
-  explicit Protocol(Hello hello) : outbox_(std::move(hello)) {}
+  explicit Protocol(Hello hello, PodClaiming claiming = PodClaiming::kNothing)
+      : outbox_(std::move(hello)), claiming_(claiming) {}
 
   // What to do now. Call it after every event, until it returns Wait.
   Action next();
@@ -136,6 +147,9 @@ class Protocol {
   // ReadLog is done: the bytes, fewer than asked for only at the log's end.
   void read(Result<Bytes> bytes);
 
+  // ReadPodClaims is done. What was sent last on this stream is not sent again; nothing: they cannot be read.
+  void pod_claims_read(std::optional<PodClaims> claims);
+
  private:
   enum class Stage : std::uint8_t {
     kIdle,
@@ -145,6 +159,7 @@ class Protocol {
     kBoot,        // the quote is sent; the boot is to be read
     kBootLog,     // and its log follows
     kLog,         // then the measurement log
+    kClaims,      // pods' user ids are to be read, after it: so they are no older
     kEnd,         // all is sent
   };
 
@@ -158,6 +173,9 @@ class Protocol {
   Stage stage_ = Stage::kIdle;
   bool writing_ = false;
   std::optional<Message> outbox_;  // to be sent next
+
+  PodClaiming claiming_;
+  std::optional<PodClaims> claimed_;  // the last that were sent
 
   std::optional<Credential> credential_;  // in kCredential
   BootEvidence boot_;                     // from kBootLog to kEnd; its log until that is sent

@@ -58,7 +58,8 @@ std::optional<Fault> Session::serve() {
   Protocol protocol(Hello{.ak_public = tpm_.ak_public(),
                           .agent_version = ASSAY_VERSION,
                           .banks = tpm_.banks(),
-                          .log_form = settings_.log_form});
+                          .log_form = settings_.log_form},
+                    settings_.kubelet_pods.empty() ? PodClaiming::kNothing : PodClaiming::kUserIds);
   Stream stream(settings_.endpoint, wakeup_);
   wakeup_.ticks(settings_.poll_interval);
   for (;;) {
@@ -90,7 +91,7 @@ void Session::advance(Protocol& protocol, Stream& stream) {
   }
 }
 
-void Session::perform(Protocol& protocol, const Action& action) const {
+void Session::perform(Protocol& protocol, const Action& action) {
   if (std::holds_alternative<ReadIdentity>(action)) {
     protocol.identified(read_identity());
   } else if (const auto* open = std::get_if<OpenCredential>(&action)) {
@@ -101,6 +102,8 @@ void Session::perform(Protocol& protocol, const Action& action) const {
     protocol.boot_read(read_boot_evidence(settings_.boot, boot->max_log_bytes));
   } else if (const auto* log = std::get_if<ReadLog>(&action)) {
     protocol.read(measurements_.read(log->offset, log->size));
+  } else if (std::holds_alternative<ReadPodClaims>(action)) {
+    protocol.pod_claims_read(read_pods());
   }
 }
 
@@ -142,6 +145,22 @@ Result<TakenQuote> Session::take_quote(const Challenge& challenge) const {
   ASSAY_TRY(const std::uint64_t count, measurements_.count());
   ASSAY_TRY(UntrustedQuote quote, tpm_.quote(challenge.nonce, challenge.selection));
   return TakenQuote{.measurements = count, .quote = std::move(quote)};
+}
+
+std::optional<PodClaims> Session::read_pods() {
+  Result<PodFolders> read = read_pod_claims(settings_.kubelet_pods);
+  std::string trouble;
+  if (!read) {
+    trouble = format_fault(read.error());
+  } else if (read->unreadable > 0 || read->claims.incomplete) {
+    trouble = std::to_string(read->unreadable) + " pods have a userns file that cannot be used" +
+              (read->claims.incomplete ? "; there are more pods than an answer holds" : "");
+  }
+  if (trouble != pods_trouble_ && !trouble.empty()) {
+    spdlog::warn("event=pods_not_claimed reason={}", quoted(trouble));
+  }
+  pods_trouble_ = std::move(trouble);
+  return read ? std::optional(std::move(read->claims)) : std::nullopt;
 }
 
 std::chrono::milliseconds Session::pause_after(const Fault& fault) {

@@ -26,6 +26,7 @@ class Session {
     std::string join_token = {};  // empty: none
     ImaLogForm log_form = {};
     BootEvidencePaths boot = {};
+    std::string kubelet_pods = {};  // the folder of pods; empty: nothing is claimed of them
     std::chrono::milliseconds poll_interval;
   };
 
@@ -39,7 +40,7 @@ class Session {
   // One stream, until it closes: says why, or nothing when the process is to stop.
   std::optional<Fault> serve();
   // Does what the protocol wants done, and tells it.
-  void perform(Protocol& protocol, const Action& action) const;
+  void perform(Protocol& protocol, const Action& action);
   // Everything that the protocol wants done now.
   void advance(Protocol& protocol, Stream& stream);
   // One thing that has happened on the stream, if any: says why it closed, if it did.
@@ -47,6 +48,8 @@ class Session {
   void received(Protocol& protocol, Received message);
   Result<Identity> read_identity() const;
   Result<TakenQuote> take_quote(const Challenge& challenge) const;
+  // Nothing: the folder cannot be read. What is wrong is logged when it changes.
+  std::optional<PodClaims> read_pods();
   // How long to wait before the next attempt, and the line that says so.
   std::chrono::milliseconds pause_after(const Fault& fault);
 
@@ -54,6 +57,7 @@ class Session {
   const Tpm& tpm_;
   const Measurements& measurements_;
   Wakeup& wakeup_;
+  std::string pods_trouble_;  // as logged; empty: there is none
   Backoff backoff_;
   std::mt19937 random_;
 };

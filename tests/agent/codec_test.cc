@@ -132,6 +132,15 @@ TEST_CASE("encode: every message keeps everything that it says") {
   encode(LogChunk{.challenge_id = 8, .bytes = {0, 5}}, out);
   CHECK(out.log_chunk().challenge_id() == 8);
   CHECK(out.log_chunk().data() == std::string("\0\x05", 2));
+  encode(PodClaimsMessage{.challenge_id = 8,
+                          .claims = {.pods = {{"a-1", {'{', 0}}, {"b", {}}}, .incomplete = true}},
+         out);
+  CHECK(out.pod_claims().challenge_id() == 8);
+  CHECK(out.pod_claims().incomplete());
+  REQUIRE(out.pod_claims().pods_size() == 2);
+  CHECK(out.pod_claims().pods(0).pod_uid() == "a-1");
+  CHECK(out.pod_claims().pods(0).mapping() == std::string("{\0", 2));
+  CHECK(out.pod_claims().pods(1).pod_uid() == "b");
   encode(End{.challenge_id = 9, .log_bytes = 10}, out);
   CHECK(out.end().challenge_id() == 9);
   CHECK(out.end().log_bytes() == 10);

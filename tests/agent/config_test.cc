@@ -34,6 +34,7 @@ TEST_CASE("load_config: the two required keys are enough, and the rest has defau
   CHECK(config->ima_log == "/sys/kernel/security/ima/binary_runtime_measurements");
   CHECK(config->ima_count == "/sys/kernel/security/ima/runtime_measurements_count");
   CHECK(config->poll_interval == 500ms);
+  CHECK(config->kubelet_pods.empty());
 }
 
 TEST_CASE("load_config: every key is read") {
@@ -49,6 +50,7 @@ ak:
   handle: 0x81000001
 ima_log: log
 ima_count: /elsewhere/count
+kubelet_pods: /var/lib/kubelet/pods
 poll_interval: 2s
 )"));
   REQUIRE(config.has_value());
@@ -59,6 +61,7 @@ poll_interval: 2s
   CHECK(config->tpm.ak.handle == 0x81000001);
   CHECK(config->ima_log == dir / "log");
   CHECK(config->ima_count == "/elsewhere/count");
+  CHECK(config->kubelet_pods == "/var/lib/kubelet/pods");
   CHECK(config->poll_interval == 2s);
 }
 
@@ -74,7 +77,7 @@ TEST_CASE("load_config: what is wrong is named with its line, its key and what t
       {"an unknown key", kRequired + "pol_interval: 1s\n",
        "line 3: unknown key 'pol_interval'; known are ak, boot_log, ca_file, ek, ima_count, "
        "ima_log, "
-       "join_token_file, node_name, poll_interval, server_name, tcti, verifier"},
+       "join_token_file, kubelet_pods, node_name, poll_interval, server_name, tcti, verifier"},
       {"an unknown key of the AK", kRequired + "ak:\n  handel: 0x81000001\n",
        "line 4: ak: unknown key 'handel'; known are algorithm, handle"},
       {"a key twice", kRequired + "tcti: swtpm:path=a\ntcti: swtpm:path=b\n", "line 4: tcti twice"},
@@ -190,6 +193,7 @@ TEST_CASE("load_config: the example that is shipped is valid but for its CA file
   CHECK(config->tpm.tcti == plain->tpm.tcti);
   CHECK(config->ima_log == plain->ima_log);
   CHECK(config->ima_count == plain->ima_count);
+  CHECK(config->kubelet_pods == plain->kubelet_pods);
   CHECK(config->poll_interval == plain->poll_interval);
 }
 

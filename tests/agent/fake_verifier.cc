@@ -100,6 +100,12 @@ Answer read_answer(FakeVerifier::Wire& wire, std::uint64_t id) {
               "an end that does not fit");
       return out;
     }
+    require(!out.claims, "a message between pod claims and the end");
+    if (message.has_pod_claims()) {
+      require(message.pod_claims().challenge_id() == id, "stray pod claims");
+      out.claims = message.pod_claims();
+      continue;
+    }
     require(message.has_log_chunk() && message.log_chunk().challenge_id() == id, "a stray message");
     const std::string& data = message.log_chunk().data();
     require(!data.empty() && data.size() <= agent::kMaxChunkBytes, "a chunk of a wrong size");

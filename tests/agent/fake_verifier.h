@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/stream.h"
@@ -45,6 +46,7 @@ struct Answer {
   UntrustedQuote quote;
   Bytes log;
   std::size_t chunks = 0;
+  std::optional<v1::PodClaims> claims = {};
   std::string refusal;  // empty when it did not refuse
 };
 

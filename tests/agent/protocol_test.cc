@@ -317,5 +317,85 @@ TEST_CASE(
   CHECK(sent<Refusal>(protocol).challenge_id == 7);
 }
 
+Protocol claiming() {
+  Protocol out({.ak_public = {1, 2, 3}, .agent_version = "1.0"}, PodClaiming::kUserIds);
+  sent<Hello>(out);
+  return out;
+}
+
+// Takes a challenge to where the log has been sent.
+void answer_log(Protocol& protocol, std::uint64_t id) {
+  protocol.challenged(challenge(id));
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(1));
+  sent<QuoteMessage>(protocol);
+  next<ReadLog>(protocol);
+  protocol.read(Bytes{9});
+  sent<LogChunk>(protocol);
+}
+
+const PodClaims kOnePod{.pods = {{.pod_uid = "a", .mapping = {1}}}};
+
+TEST_CASE("Protocol: what pods have is read behind the log, and sent when it is news") {
+  Protocol protocol = claiming();
+  answer_log(protocol, 1);
+  next<ReadPodClaims>(protocol);
+  protocol.pod_claims_read(PodClaims{});
+  const auto none = sent<PodClaimsMessage>(protocol);  // the first of a stream, though it is empty
+  CHECK(none.challenge_id == 1);
+  CHECK(none.claims == PodClaims{});
+  CHECK(sent<End>(protocol).log_bytes == 1);
+
+  answer_log(protocol, 2);
+  next<ReadPodClaims>(protocol);
+  protocol.pod_claims_read(kOnePod);
+  const auto one = sent<PodClaimsMessage>(protocol);
+  CHECK(one.challenge_id == 2);
+  CHECK(one.claims == kOnePod);
+  sent<End>(protocol);
+
+  for (const auto& again : {std::optional(kOnePod), std::optional<PodClaims>()}) {
+    answer_log(protocol, 3);
+    next<ReadPodClaims>(protocol);
+    protocol.pod_claims_read(again);
+    sent<End>(protocol);
+  }
+  PodClaims cut = kOnePod;
+  cut.incomplete = true;
+  answer_log(protocol, 4);
+  next<ReadPodClaims>(protocol);
+  protocol.pod_claims_read(cut);
+  CHECK(sent<PodClaimsMessage>(protocol).claims.incomplete);
+  sent<End>(protocol);
+}
+
+TEST_CASE("Protocol: what an answer that was dropped may not have brought is sent again") {
+  Protocol protocol = claiming();
+  answer_log(protocol, 1);
+  next<ReadPodClaims>(protocol);
+  protocol.pod_claims_read(kOnePod);
+  sent<PodClaimsMessage>(protocol);
+  protocol.challenged(challenge(2));  // before the end of the first
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(1));
+  sent<QuoteMessage>(protocol);
+  next<ReadLog>(protocol);
+  protocol.read(Bytes{});
+  next<ReadPodClaims>(protocol);
+  protocol.pod_claims_read(kOnePod);
+  CHECK(sent<PodClaimsMessage>(protocol).challenge_id == 2);
+}
+
+TEST_CASE("Protocol: a proof of who we are says nothing of pods") {
+  Protocol protocol = claiming();
+  ReceivedChallenge proof = challenge(1);
+  proof.asked->quote_only = true;
+  protocol.challenged(proof);
+  next<TakeQuote>(protocol);
+  protocol.quoted(quote_at(1));
+  sent<QuoteMessage>(protocol);
+  sent<End>(protocol);
+}
+
 }  // namespace
 }  // namespace assay::agent

@@ -31,6 +31,7 @@ struct Node {
   std::optional<Measurements> measurements;
   int stop = ::eventfd(0, EFD_CLOEXEC);
   std::optional<Wakeup> wakeup;
+  std::string pods = {};  // the kubelet's folder; empty: it is not configured
   std::future<void> running;
 
   Node() {
@@ -57,7 +58,9 @@ struct Node {
 
   void start_agent(const Endpoint& endpoint) {
     running = std::async(std::launch::async, [this, endpoint] {
-      Session({.endpoint = endpoint, .poll_interval = 50ms}, *tpm, *measurements, *wakeup).run();
+      Session({.endpoint = endpoint, .kubelet_pods = pods, .poll_interval = 50ms}, *tpm,
+              *measurements, *wakeup)
+          .run();
     });
   }
   void stop_agent() {
@@ -188,6 +191,38 @@ TEST_CASE("Session: what runs after an answer is hinted at, and only that is sen
   const Appraisal got = result_of(second);
   check_trusted(got, 1);
   CHECK(got.next->entries == 2);
+  node.stop_agent();
+}
+
+TEST_CASE("Session: what the kubelet gave pods is claimed once, and again when it has changed") {
+  Node node;
+  const auto folder = node.dir.path() / "pods";
+  std::filesystem::create_directories(folder / "1a-b");
+  node.dir.write("pods/1a-b/userns", "first");
+  node.pods = folder.string();
+  std::promise<std::vector<Answer>> answered;
+  const FakeVerifier verifier(node.ca, [&](FakeVerifier::Wire& wire, grpc::ServerContext&) {
+    Conversation conversation(wire);
+    const Nonce nonce = *Nonce::from(Bytes(kNonceSize));
+    std::vector<Answer> answers{conversation.ask(nonce), conversation.ask(nonce)};
+    node.dir.write("pods/1a-b/userns", "second");
+    answers.push_back(conversation.ask(nonce));
+    std::filesystem::remove_all(folder);
+    answers.push_back(conversation.ask(nonce));
+    answered.set_value(answers);
+    return grpc::Status::OK;
+  });
+  node.start_agent(verifier.endpoint(node.ca));
+  const auto answers = result_of(answered);
+  REQUIRE(answers[0].claims.has_value());
+  REQUIRE(answers[0].claims->pods_size() == 1);
+  CHECK(answers[0].claims->pods(0).pod_uid() == "1a-b");
+  CHECK(answers[0].claims->pods(0).mapping() == "first");
+  CHECK_FALSE(answers[1].claims.has_value());
+  REQUIRE(answers[2].claims.has_value());
+  CHECK(answers[2].claims->pods(0).mapping() == "second");
+  CHECK_FALSE(answers[3].claims.has_value());  // it cannot be read, and that refuses nothing
+  CHECK(answers[3].refusal.empty());
   node.stop_agent();
 }
 

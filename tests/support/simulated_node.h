@@ -32,6 +32,12 @@ class SimulatedNode {
     tpm_.set(log_.pcrs());
   }
 
+  // The same, of a file that this user owns, on a kernel that records it.
+  void run_file_of(std::string_view path, std::string_view content, std::uint32_t owner) {
+    log_.file_of(path, digest_of(content), owner);
+    tpm_.set(log_.pcrs());
+  }
+
   // The kernel could not measure a file.
   void violate(std::string_view path) {
     log_.violation(path);

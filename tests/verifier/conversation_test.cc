@@ -81,6 +81,52 @@ TEST_CASE("Conversation: an answer holds no log that was not asked for") {
   CHECK(talk.on_end(kId, {}).has_value());
 }
 
+TEST_CASE("Conversation: pod claims come once, behind the log, and are part of the answer") {
+  Conversation talk = quoted();
+  CHECK(talk.on_log_chunk(kId, Bytes{3}).has_value());
+  CHECK(fault_of(talk.on_pod_claims(kId + 1, {})) == FaultId::kEvidenceMalformed);
+  CHECK(talk.on_pod_claims(kId, {.pods = {{"a", {1}}}, .incomplete = true}).has_value());
+  CHECK(fault_of(talk.on_pod_claims(kId, {})) == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(talk.on_log_chunk(kId, Bytes{4})) == FaultId::kEvidenceMalformed);
+  CHECK(fault_of(talk.on_boot_log_chunk(kId, Bytes{4})) == FaultId::kEvidenceMalformed);
+  const auto answer = talk.on_end(kId, {.log_bytes = 1});
+  REQUIRE(answer.has_value());
+  REQUIRE(answer->pod_claims.has_value());
+  CHECK(answer->pod_claims->pods[0].mapping == Bytes{1});
+  CHECK(answer->pod_claims->incomplete);
+  CHECK(talk.state() == Conversation::State::kIdle);
+
+  talk.begin(6, {.max_log_bytes = 100});
+  CHECK(fault_of(talk.on_pod_claims(6, {})) == FaultId::kEvidenceMalformed);
+  REQUIRE(talk.on_quote(6, {}).has_value());
+  CHECK_FALSE(talk.on_end(6, {})->pod_claims.has_value());
+}
+
+TEST_CASE("Conversation: a proof of who it is holds no pod claims") {
+  Conversation talk;
+  talk.begin(kId, {.quote_only = true});
+  REQUIRE(talk.on_quote(kId, {}).has_value());
+  CHECK(fault_of(talk.on_pod_claims(kId, {})) == FaultId::kEvidenceMalformed);
+}
+
+TEST_CASE("Conversation: pod claims have limits") {
+  const PodClaims::Pod full{.uid = std::string(kMaxPodUidBytes, 'a'), .mapping = Bytes(220)};
+  static_assert(kMaxClaimedPods * (kMaxPodUidBytes + 220) == kMaxPodClaimsBytes);
+  PodClaims most;
+  most.pods.assign(kMaxClaimedPods, full);
+  PodClaims more_bytes = most;
+  more_bytes.pods[7].mapping.push_back(0);
+  PodClaims more_pods;
+  more_pods.pods.resize(kMaxClaimedPods + 1);
+  const PodClaims long_uid{.pods = {{std::string(kMaxPodUidBytes + 1, 'a'), {}}}};
+  const PodClaims long_mapping{.pods = {{"a", Bytes(4097)}}};
+  for (const PodClaims& claims : {more_bytes, more_pods, long_uid, long_mapping}) {
+    CHECK(fault_of(quoted().on_pod_claims(kId, claims)) == FaultId::kEvidenceTooLarge);
+  }
+  CHECK(quoted().on_pod_claims(kId, most).has_value());
+  CHECK(quoted().on_pod_claims(kId, {.pods = {{"a", Bytes(4096)}}}).has_value());
+}
+
 TEST_CASE("Conversation: a refusal ends the answer at any point") {
   for (const auto make : {begun, quoted}) {
     Conversation talk = make();

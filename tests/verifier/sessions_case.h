@@ -161,7 +161,8 @@ struct Agent {
   SimulatedNode& node;
   RecordingLink link;
   StreamId stream;
-  std::vector<HashAlg> banks = {};  // that it says its TPM keeps
+  std::vector<HashAlg> banks = {};       // that it says its TPM keeps
+  std::optional<PodClaims> claims = {};  // that its next answer holds
 
   Agent(World& w, SimulatedNode& n) : world(w), node(n), stream(*w.sessions.open(link)) {}
   ~Agent() { world.sessions.closed(stream); }
@@ -207,6 +208,9 @@ struct Agent {
     const auto [id, challenge] = link.challenges().back();
     REQUIRE(world.sessions.on_quote(stream, id, node.quote(challenge)).has_value());
     if (!log.empty()) REQUIRE(world.sessions.on_log_chunk(stream, id, log).has_value());
+    if (claims) {
+      REQUIRE(world.sessions.on_pod_claims(stream, id, *std::exchange(claims, {})).has_value());
+    }
     REQUIRE(world.sessions.on_end(stream, id, {.log_bytes = log.size()}).has_value());
   }
 

@@ -156,6 +156,9 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::V
       case v1::AgentMessage::kBootLogChunk:
         return sessions_.on_boot_log_chunk(*id_, incoming_.boot_log_chunk().challenge_id(),
                                            as_bytes(incoming_.boot_log_chunk().data()));
+      case v1::AgentMessage::kPodClaims:
+        return sessions_.on_pod_claims(*id_, incoming_.pod_claims().challenge_id(),
+                                       decode_pod_claims(incoming_.pod_claims()));
       case v1::AgentMessage::kEnd:
         return sessions_.on_end(*id_, incoming_.end().challenge_id(), decode_end(incoming_.end()));
       case v1::AgentMessage::kRefusal:

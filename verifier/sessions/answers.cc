@@ -90,29 +90,35 @@ Status Sessions::on_quote(StreamId stream, std::uint64_t challenge_id, Untrusted
   });
 }
 
-Status Sessions::take_chunk(StreamId stream, ByteView data,
-                            const std::function<Status(Conversation&)>& give) {
+Status Sessions::take_part(StreamId stream, std::size_t bytes,
+                           const std::function<Status(Conversation&)>& give) {
   return state_.with([&](State& state) -> Status {
     ASSAY_TRY(Session * session, answering(state, stream));
-    if (data.size() > settings_.max_buffered_bytes - state.buffered_bytes) {
+    if (bytes > settings_.max_buffered_bytes - state.buffered_bytes) {
       return fail(FaultId::kUnavailable, "the verifier holds too many answers; try again");
     }
     ASSAY_OK(give(session->conversation));
-    session->buffered_bytes += data.size();
-    state.buffered_bytes += data.size();
+    session->buffered_bytes += bytes;
+    state.buffered_bytes += bytes;
     return {};
   });
 }
 
 Status Sessions::on_boot_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data) {
-  return take_chunk(stream, data, [&](Conversation& conversation) {
+  return take_part(stream, data.size(), [&](Conversation& conversation) {
     return conversation.on_boot_log_chunk(challenge_id, data);
   });
 }
 
 Status Sessions::on_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data) {
-  return take_chunk(stream, data, [&](Conversation& conversation) {
+  return take_part(stream, data.size(), [&](Conversation& conversation) {
     return conversation.on_log_chunk(challenge_id, data);
+  });
+}
+
+Status Sessions::on_pod_claims(StreamId stream, std::uint64_t challenge_id, PodClaims claims) {
+  return take_part(stream, size_of(claims), [&](Conversation& conversation) {
+    return conversation.on_pod_claims(challenge_id, std::move(claims));
   });
 }
 
@@ -125,6 +131,7 @@ Status Sessions::on_end(StreamId stream, std::uint64_t challenge_id, AnswerEnd e
     session->judging = true;
     Pending pending = *std::exchange(session->pending, std::nullopt);
     held = pending.buffered_bytes = std::exchange(session->buffered_bytes, 0);
+    pending.ranges = session->ranges;
     return [this, stream, pending = std::move(pending),
             answer = std::make_shared<const Answer>(std::move(answer))] {
       pending.purpose == Purpose::kProof ? prove(stream, pending, *answer)
@@ -187,7 +194,35 @@ bool Sessions::wants_whole_log(const Pending& pending, const Appraisal& appraisa
          !appraisal.log && !faults.empty() && std::ranges::count(kOfTheLog, faults[0].id) > 0;
 }
 
+std::shared_ptr<const UidRanges> Sessions::learn_ranges(StreamId stream, const Pending& pending,
+                                                        const Answer& answer) {
+  if (!answer.pod_claims) return pending.ranges;
+  UidRanges ranges = pending.ranges ? *pending.ranges : UidRanges();
+  if (auto fault = learn(*answer.pod_claims, ranges)) {
+    fault->detail = "node " + escape_bytes(pending.basis.name) + ": " + fault->detail;
+    world_.attempts.rejected(*fault);
+  }
+  auto out = std::make_shared<const UidRanges>(std::move(ranges));
+  keep_ranges(stream, out);
+  return out;
+}
+
+void Sessions::settle_ranges(StreamId stream, const std::shared_ptr<const UidRanges>& ranges) {
+  if (ranges == nullptr || ranges->is_settled()) return;
+  UidRanges settled = *ranges;
+  settled.settle();
+  keep_ranges(stream, std::make_shared<const UidRanges>(std::move(settled)));
+}
+
+void Sessions::keep_ranges(StreamId stream, std::shared_ptr<const UidRanges> ranges) {
+  state_.with([&](State& state) {
+    const auto found = state.sessions.find(stream);
+    if (found != state.sessions.end()) found->second.ranges = std::move(ranges);
+  });
+}
+
 void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answer) {
+  const auto ranges = learn_ranges(stream, pending, answer);
   const auto ima_log = answer.ima_log.view();
   if (!ima_log) {
     world_.attempts.not_stored(ima_log.error());
@@ -195,8 +230,10 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
   }
   const auto golden = world_.golden.current();
   const auto cluster = world_.cluster ? world_.cluster() : nullptr;
-  const PodExpectation pods{
-      .cluster = cluster.get(), .node = pending.basis.name, .rules = world_.policy.namespaces};
+  const PodExpectation pods{.cluster = cluster.get(),
+                            .node = pending.basis.name,
+                            .rules = world_.policy.namespaces,
+                            .ranges = ranges.get()};
   const NodeClass& node_class = world_.policy.class_of(pending.basis.name);
   const std::chrono::nanoseconds started = world_.clock.monotonic();
   const Appraisal appraisal =
@@ -230,10 +267,13 @@ void Sessions::judge(StreamId stream, const Pending& pending, const Answer& answ
     return finish(stream, pending, appraisal, std::nullopt);
   }
   world_.attempts.judged(appraisal, world_.clock.monotonic() - started);
-  const bool nothing_to_judge_by = appraisal.log && golden->set_count() == 0;
-  finish(stream, pending, appraisal,
-         nothing_to_judge_by ? reject(pending.basis.node, {.id = FaultId::kGoldenNone})
-                             : record(pending, appraisal, use_of(appraisal, *golden, pods)));
+  if (appraisal.log && golden->set_count() == 0) {
+    return finish(stream, pending, appraisal,
+                  reject(pending.basis.node, {.id = FaultId::kGoldenNone}));
+  }
+  const auto node = record(pending, appraisal, use_of(appraisal, *golden, pods));
+  if (node && appraisal.log) settle_ranges(stream, ranges);
+  finish(stream, pending, appraisal, node);
 }
 
 GoldenUse Sessions::use_of(const Appraisal& appraisal, const GoldenSnapshot& golden,

@@ -109,6 +109,15 @@ Result<Identity> decode_identity(const v1::Identity& identity) {
   return out;
 }
 
+PodClaims decode_pod_claims(const v1::PodClaims& claims) {
+  PodClaims out{.pods = {}, .incomplete = claims.incomplete()};
+  for (const v1::PodClaim& pod : claims.pods()) {
+    out.pods.push_back({.uid = pod.pod_uid(), .mapping = to_bytes(pod.mapping())});
+    if (out.pods.size() > kMaxClaimedPods) break;
+  }
+  return out;
+}
+
 AnswerEnd decode_end(const v1::End& end) {
   return {.log_bytes = end.log_bytes(),
           .boot_log_bytes = end.boot_log_bytes(),

@@ -21,6 +21,9 @@ ImaLogForm decode_log_form(const v1::Hello& hello);
 // be text.
 Result<Identity> decode_identity(const v1::Identity& identity);
 
+// Limits are the conversation's to check: of too many pods one more than may be is kept.
+PodClaims decode_pod_claims(const v1::PodClaims& claims);
+
 AnswerEnd decode_end(const v1::End& end);
 
 v1::VerifierMessage encode_credential(const Credential& credential);

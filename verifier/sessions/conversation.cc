@@ -64,8 +64,19 @@ Status Conversation::on_log_chunk(std::uint64_t challenge_id, ByteView data) {
   return answer_.ima_log.append(data);
 }
 
-Result<Answer> Conversation::on_end(std::uint64_t challenge_id, AnswerEnd end) {
+Status Conversation::on_pod_claims(std::uint64_t challenge_id, PodClaims claims) {
   ASSAY_OK(expect(State::kReceivingLog, challenge_id));
+  if (limits_.quote_only) {
+    return fail(FaultId::kEvidenceMalformed, "pod claims that were not asked for");
+  }
+  ASSAY_OK(check_limits(claims));
+  answer_.pod_claims = std::move(claims);
+  state_ = State::kAwaitingEnd;
+  return {};
+}
+
+Result<Answer> Conversation::on_end(std::uint64_t challenge_id, AnswerEnd end) {
+  ASSAY_OK(expect(answer_.pod_claims ? State::kAwaitingEnd : State::kReceivingLog, challenge_id));
   const std::size_t boot_log_bytes = answer_.boot_log ? answer_.boot_log->size() : 0;
   if (end.log_bytes != answer_.ima_log.size() || end.boot_log_bytes != boot_log_bytes) {
     return fail(FaultId::kEvidenceMalformed, "log chunks do not add up to what the end says");

@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "core/tpm_quote.h"
 #include "golden/spool.h"
+#include "verifier/sessions/pod_claims.h"
 
 namespace assay {
 
@@ -21,8 +22,9 @@ inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} << 10;
 struct Answer {
   UntrustedQuote quote;
   Spool ima_log{""};
-  std::optional<Bytes> boot_log;  // empty: the node has none. Nothing: it was not asked for
-  Bytes command_line;             // where the boot log was asked for
+  std::optional<Bytes> boot_log;        // empty: the node has none. Nothing: it was not asked for
+  Bytes command_line;                   // where the boot log was asked for
+  std::optional<PodClaims> pod_claims;  // within their limits; nothing: they are as they were
 };
 
 // What an answer to a challenge may hold.
@@ -44,7 +46,7 @@ inline constexpr std::size_t kMaxCommandLineBytes = 4096;
 class Conversation {
  public:
   // Where we are: which message has to come next.
-  enum class State : std::uint8_t { kIdle, kAwaitingQuote, kReceivingLog };
+  enum class State : std::uint8_t { kIdle, kAwaitingQuote, kReceivingLog, kAwaitingEnd };
 
   State state() const { return state_; }
 
@@ -53,11 +55,12 @@ class Conversation {
 
   // Messages of an answer. Fail with kEvidenceMalformed out of order, for another challenge than
   // the one that is out, with what was not asked for, or over a chunk's size; with kEvidenceTooLarge
-  // over a log's; and as Spool does.
+  // over a log's or pod claims'; and as Spool does.
   // After a fault the conversation is over.
   Status on_quote(std::uint64_t challenge_id, UntrustedQuote quote);
   Status on_boot_log_chunk(std::uint64_t challenge_id, ByteView data);
   Status on_log_chunk(std::uint64_t challenge_id, ByteView data);
+  Status on_pod_claims(std::uint64_t challenge_id, PodClaims claims);
   Result<Answer> on_end(std::uint64_t challenge_id, AnswerEnd end);
   Status on_refusal(std::uint64_t challenge_id);
 

@@ -115,6 +115,7 @@ class Sessions {
   Status on_quote(StreamId stream, std::uint64_t challenge_id, UntrustedQuote quote);
   Status on_boot_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data);
   Status on_log_chunk(StreamId stream, std::uint64_t challenge_id, ByteView data);
+  Status on_pod_claims(StreamId stream, std::uint64_t challenge_id, PodClaims claims);
   Status on_end(StreamId stream, std::uint64_t challenge_id, AnswerEnd end);
   Status on_refusal(StreamId stream, std::uint64_t challenge_id, std::string reason);
   Status on_hint(StreamId stream);
@@ -154,8 +155,9 @@ class Sessions {
     ImaLogForm log_form;
     LogStart log_start;
     Instant sent_at;
-    std::uint64_t buffered_bytes =
-        0;  // of its answer, while it is judged, whatever becomes of the stream
+    // Of its answer, while that is judged, whatever becomes of the stream:
+    std::uint64_t buffered_bytes = 0;
+    std::shared_ptr<const UidRanges> ranges = {};  // what the stream had claimed before it
   };
 
   // What a stream has to do next, in this order; kIdentity to kActivating are for keys that nobody
@@ -183,6 +185,8 @@ class Sessions {
     bool from_start = false;                  // the node has rebooted: ask for the whole log
     bool boot_again = false;  // its boot PCRs or kernel have changed: ask for the boot
     bool whole_log = false;   // its log goes on nowhere: ask for all it still has
+    std::shared_ptr<const UidRanges> ranges =
+        {};  // that pods have, as it claims; null: nothing yet
     Conversation conversation = {};
     std::optional<Pending> pending = {};
     std::optional<Instant> last_challenge = {};
@@ -210,8 +214,9 @@ class Sessions {
   static void release(State& state, Session& session);
   static std::vector<Waiter> take_waiters(State& state, const Pending& pending);
 
-  Status take_chunk(StreamId stream, ByteView data,
-                    const std::function<Status(Conversation&)>& give);
+  // Takes a part of an answer that has so many bytes.
+  Status take_part(StreamId stream, std::size_t bytes,
+                   const std::function<Status(Conversation&)>& give);
   Nonce fresh_nonce() const;
   std::optional<HashAlg> choose_bank(const Session& session, const NodeClass& node_class) const;
   static bool wants_whole_log(const Pending& pending, const Appraisal& appraisal);
@@ -224,6 +229,12 @@ class Sessions {
 
   void prove(StreamId stream, const Pending& pending, const Answer& answer);
   void judge(StreamId stream, const Pending& pending, const Answer& answer);
+  // What the stream claims of ranges, with this answer.
+  std::shared_ptr<const UidRanges> learn_ranges(StreamId stream, const Pending& pending,
+                                                const Answer& answer);
+  // An evidence is on disk that was judged by `ranges`.
+  void settle_ranges(StreamId stream, const std::shared_ptr<const UidRanges>& ranges);
+  void keep_ranges(StreamId stream, std::shared_ptr<const UidRanges> ranges);
   // What was accepted, as the store names it, with the names of pods.
   GoldenUse use_of(const Appraisal& appraisal, const GoldenSnapshot& golden,
                    const PodExpectation& pods) const;
