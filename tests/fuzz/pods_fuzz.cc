@@ -1,8 +1,10 @@
-// No list of pods and no line of a watch may crash the readers, and what they keep is what Kubernetes allows.
+// No list of pods, no line of a watch and no pod's user ids may crash the readers, and what they keep is what
+// Kubernetes allows.
 #include <algorithm>
 
 #include "tests/fuzz/check.h"
 #include "verifier/cluster/pod_list.h"
+#include "verifier/sessions/uid_mapping.h"
 
 namespace assay {
 namespace {
@@ -30,7 +32,22 @@ void check_version(const std::string& version) {
   FUZZ_CHECK(!version.empty() && version.size() <= kMaxListTokenBytes);
 }
 
+void check_mapping(ByteView input) {
+  const auto mapping = parse_uid_mapping(input);
+  if (!mapping) return;
+  FUZZ_CHECK(input.size() <= kMaxUidMappingBytes);
+  FUZZ_CHECK(mapping->ranges() > 0 && mapping->ranges() <= UidMapping::kMaxRanges);
+  std::optional<PodLabel> before;
+  for (std::uint32_t i = 0; i < mapping->ranges(); ++i) {
+    const PodLabel label = mapping->label(i);
+    FUZZ_CHECK(label.attribution() == Attribution::kUidRange);
+    FUZZ_CHECK(!before || *before < label);
+    before = label;
+  }
+}
+
 void check(ByteView input) {
+  check_mapping(input);
   if (const auto list = parse_pod_list(input)) {
     check_version(list->resource_version);
     FUZZ_CHECK(list->continue_token.size() <= kMaxListTokenBytes);

@@ -223,6 +223,30 @@ TEST_CASE("assay-verifier: sizes that do not fit are refused") {
   CHECK(ended_with(empty_chunk.stream, kInvalid, "evidence.malformed"));
 }
 
+TEST_CASE("assay-verifier: pod claims out of place or over their limits are refused") {
+  Site site;
+  const auto claims = [](const v1::Challenge& challenge, int pods) {
+    v1::AgentMessage out;
+    out.mutable_pod_claims()->set_challenge_id(challenge.id());
+    for (int i = 0; i < pods; ++i) out.mutable_pod_claims()->add_pods()->set_pod_uid("a");
+    return out;
+  };
+  Challenged early(site);
+  early.stream.send(claims(early.challenge, 1));
+  CHECK(ended_with(early.stream, kInvalid, "evidence.malformed"));
+
+  Challenged twice(site);
+  twice.stream.quote(twice.challenge.id(), site.evil.quote(nonce_of(twice.challenge)));
+  twice.stream.send(claims(twice.challenge, 1024));
+  twice.stream.send(claims(twice.challenge, 1));
+  CHECK(ended_with(twice.stream, kInvalid, "evidence.malformed"));
+
+  Challenged many(site);
+  many.stream.quote(many.challenge.id(), site.evil.quote(nonce_of(many.challenge)));
+  many.stream.send(claims(many.challenge, 1025));
+  CHECK(ended_with(many.stream, kExhausted, "evidence.too_large"));
+}
+
 TEST_CASE("assay-verifier: a quote that no TPM made proves nothing and changes no verdict") {
   Site site;
   Challenged agent(site);

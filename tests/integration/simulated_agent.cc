@@ -6,6 +6,7 @@
 
 #include "assay/v1/agent.grpc.pb.h"
 #include "tests/integration/agent_stream.h"
+#include "tests/support/userns_file.h"
 
 namespace assay::testing {
 
@@ -78,13 +79,21 @@ class SimulatedAgent::Reactor final
   void answer(const v1::Challenge& challenge) {
     UntrustedQuote quote;
     Bytes log;
+    std::optional<v1::AgentMessage> claims;
     {
       const std::scoped_lock lock(agent_.mutex_);
       quote = agent_.node_.quote(nonce_of(challenge));
-      if (!challenge.quote_only()) log = agent_.node_.log_from(challenge.first_byte());
+      if (!challenge.quote_only()) {
+        log = agent_.node_.log_from(challenge.first_byte());
+        claims.swap(agent_.claims_);
+      }
     }
     send(quote_message(challenge.id(), quote));
     if (!log.empty()) send(chunk_message(challenge.id(), log));
+    if (claims) {
+      claims->mutable_pod_claims()->set_challenge_id(challenge.id());
+      send(*std::move(claims));
+    }
     send(end_message(challenge.id(), log.size()));
   }
 
@@ -113,6 +122,20 @@ void SimulatedAgent::run(const std::string& path, const std::string& content) {
 void SimulatedAgent::run_in_cgroup(const std::string& path, const std::string& content,
                                    const std::string& cgroup) {
   grow([&] { node_.run_in_cgroup(path, content, cgroup); });
+}
+
+void SimulatedAgent::run_file_of(const std::string& path, const std::string& content,
+                                 std::uint32_t owner) {
+  grow([&] { node_.run_file_of(path, content, owner); });
+}
+
+void SimulatedAgent::claim(const std::string& pod_uid, std::uint32_t host) {
+  v1::AgentMessage message;
+  v1::PodClaim& pod = *message.mutable_pod_claims()->add_pods();
+  pod.set_pod_uid(pod_uid);
+  pod.set_mapping(userns_file(host));
+  const std::scoped_lock lock(mutex_);
+  claims_ = std::move(message);
 }
 
 void SimulatedAgent::grow(const std::function<void()>& measure) {

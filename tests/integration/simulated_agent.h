@@ -6,8 +6,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "assay/v1/agent.pb.h"
 #include "tests/support/simulated_node.h"
 
 namespace assay::testing {
@@ -28,6 +30,12 @@ class SimulatedAgent {
   void run_in_cgroup(const std::string& path, const std::string& content,
                      const std::string& cgroup);
 
+  // Likewise, a file that this user owns, on a kernel that records it.
+  void run_file_of(const std::string& path, const std::string& content, std::uint32_t owner);
+
+  // The next answer that brings a log claims that this pod alone has 65536 user ids from `host` on.
+  void claim(const std::string& pod_uid, std::uint32_t host);
+
   struct Seen {
     std::uint64_t outcomes = 0;  // so far
     std::string state = {};      // of the last one
@@ -41,6 +49,7 @@ class SimulatedAgent {
   mutable std::mutex mutex_;
   mutable SimulatedNode node_;
   Seen seen_;
+  std::optional<v1::AgentMessage> claims_;
   std::unique_ptr<Reactor> reactor_;
 };
 
