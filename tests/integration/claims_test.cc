@@ -1,10 +1,14 @@
 // Pods of a stock kernel: ranges of user ids that the agent claims, from its stream to verdicts and drafts.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
+#include "tests/integration/machine.h"
 #include "tests/integration/moment.h"
 #include "tests/integration/operator_client.h"
 #include "tests/integration/running_verifier.h"
 #include "tests/integration/simulated_agent.h"
+#include "tests/support/userns_file.h"
 #include "tests/verifier/cluster/api_server.h"
 #include "tests/verifier/cluster/pod_json.h"
 
@@ -25,9 +29,9 @@ struct Case {
   bool claims = true;
 };
 
-// A node whose agent claims a range for a pod, as Kubernetes and the policy have it.
-struct Claiming {
-  explicit Claiming(const Case& with) {
+// A verifier that asks Kubernetes of one pod, staging/cart.
+struct Site {
+  explicit Site(const Case& with) {
     server.on_list(ApiServer::text(list_json({pod_json({.uid = uid_text(1),
                                                         .name_space = "staging",
                                                         .name = "cart",
@@ -44,12 +48,6 @@ struct Claiming {
     REQUIRE(eventually([&] { return verifier->metric("assay_cluster_up") == 1; }));
     const OperatorClient operators(*verifier);
     operators.push_golden("base", {"base"});
-    operators.enrol("worker", agent.ak_public());
-    agent.run_file_of("/bin/base", "base", kRange);
-    agent.run_file_of("/bin/new", "new", kRange + 1000);
-    if (with.claims) agent.claim(uid_text(1), kRange);
-    agent.connect(connect(*verifier));
-    REQUIRE(eventually([&] { return agent.seen().outcomes > 0; }));
   }
 
   json ask(Arguments arguments) const {
@@ -60,8 +58,21 @@ struct Claiming {
   }
 
   ApiServer server;
-  SimulatedAgent agent;
   std::optional<RunningVerifier> verifier;
+};
+
+// Its node "worker", on which the pod has run a golden file and an unknown one.
+struct Claiming : Site {
+  explicit Claiming(const Case& with) : Site(with) {
+    OperatorClient(*verifier).enrol("worker", agent.ak_public());
+    agent.run_file_of("/bin/base", "base", kRange);
+    agent.run_file_of("/bin/new", "new", kRange + 1000);
+    if (with.claims) agent.claim(uid_text(1), kRange);
+    agent.connect(connect(*verifier));
+    REQUIRE(eventually([&] { return agent.seen().outcomes > 0; }));
+  }
+
+  SimulatedAgent agent;
 };
 
 }  // namespace
@@ -105,4 +116,27 @@ TEST_CASE("a monitored namespace on a stock kernel: nothing is relaxed unless al
     CHECK(violations[0]["fault"]["severity"] == "critical");
     CHECK(violations[0]["fault"]["detail"] == row.detail);
   }
+}
+
+TEST_CASE("assay-agent: pods of the kubelet's folder are claimed, as they come") {
+  const Site site({});
+  Machine machine(*site.verifier, "kubelet_pods: pods\n");
+  const std::filesystem::path pods = machine.dir() / "pods";
+  std::filesystem::create_directory(pods);
+  const std::string ak = read_file(machine.print_ak());
+  OperatorClient(*site.verifier).enrol("worker", as_bytes(ak));
+  machine.start_agent();
+  const auto is_trusted = [&] {
+    return site.ask({"node", "show", "worker"})["state"] == "trusted";
+  };
+  REQUIRE(eventually(is_trusted));
+
+  std::filesystem::create_directory(pods / uid_text(1));
+  std::ofstream(pods / uid_text(1) / "userns") << userns_file(kRange);
+  machine.run_file_of("/bin/new", "new", kRange);
+  REQUIRE(eventually([&] {
+    return site.verifier->metric("assay_ima_entries_accepted_total{rule=\"monitored\"}") == 1;
+  }));
+  CHECK(is_trusted());
+  CHECK(machine.stop_agent() == 0);
 }

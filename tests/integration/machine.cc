@@ -64,6 +64,12 @@ void Machine::run_signed(std::string_view path, std::string_view content, const 
   publish(from);
 }
 
+void Machine::run_file_of(std::string_view path, std::string_view content, std::uint32_t owner) {
+  const std::size_t from = log_.bytes().size();
+  log_.file_of(path, digest_of(content), owner);
+  publish(from);
+}
+
 void Machine::publish(std::size_t from) {
   const ByteView news = ByteView(log_.bytes()).subspan(from);
   write_at(ima_log(), from, as_text(news));

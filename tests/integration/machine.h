@@ -27,6 +27,9 @@ class Machine {
   // The same for a file with this security.ima.
   void run_signed(std::string_view path, std::string_view content, const Bytes& signature);
 
+  // The same for a file that this user owns, by a policy that asks for it.
+  void run_file_of(std::string_view path, std::string_view content, std::uint32_t owner);
+
   // The next boot, of a TPM that keeps these banks alone. The agent has to be stopped.
   void reboot_with_banks(const std::vector<HashAlg>& banks);
 
