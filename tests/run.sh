@@ -23,7 +23,7 @@ build_and_test() {
   cmake --preset "$preset" >/dev/null
   cmake --build --preset "$preset" --target "$target"
   step "$preset: test"
-  ctest --preset "$preset" "$@"
+  ctest --preset "$preset" --parallel "$(nproc)" "$@"
 }
 
 # Runs TARGET's seeds and what it has found before, then fuzzes it. One line says how it went; the

@@ -109,6 +109,7 @@ class Demo:
         self.verifier = None
         self.grpc_port = 0  # any, and then the same again: the guest's pipe leads there
         self.http_port = None
+        self.more_config = ""  # for the verifier, as YAML
         self.guest_started = False
 
     # --- programs
@@ -182,7 +183,7 @@ class Demo:
             f"tls: {{certificate: {self.ca}/server.pem, key: {self.ca}/server.key}}\n"
             f"database: {self.work}/assay.db\noperator_token_file: {self.ca}/operator.token\n"
             f"policy_file: {policy}\nvendor_roots: {self.guest}/tpm-ca/roots\n"
-            f"webhooks:\n- {{name: demo, url: '{self.webhook.url}', secret_file: {secret}}}\n")
+            f"webhooks:\n- {{name: demo, url: '{self.webhook.url}', secret_file: {secret}}}\n{self.more_config}")
         log = self.work / "verifier.log"
         with log.open("w") as out:
             self.verifier = subprocess.Popen(
