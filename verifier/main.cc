@@ -237,7 +237,7 @@ Status serve(const VerifierConfig& config, const Inputs& inputs, const sigset_t&
   std::optional<PodWatch> pods;
   std::optional<Cluster> cluster;
   if (config.kubernetes) {
-    metrics.set_cluster(Metrics::Cluster::kDown);
+    metrics.set_cluster(Metrics::Reach::kDown);
     pods.emplace(*config.kubernetes, clock);
     cluster.emplace(ClusterWorld{*pods, clock, reporter,
                                  [&store](std::span<const PodPlacement> placed, Instant now) {

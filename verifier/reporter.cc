@@ -111,20 +111,22 @@ void Reporter::queue_length(std::uint64_t notifications) {
 }
 
 void Reporter::keys_fetched(std::string_view issuer, std::size_t keys) {
+  metrics_.set_issuer_keys(issuer, Metrics::Reach::kUp);
   spdlog::info("event=identity_keys issuer={} keys={}", issuer, keys);
 }
 
 void Reporter::keys_not_fetched(std::string_view issuer, const Fault& why) {
+  metrics_.set_issuer_keys(issuer, Metrics::Reach::kDown);
   spdlog::warn("event=identity_keys_failed issuer={} fault=\"{}\"", issuer, format_fault(why));
 }
 
 void Reporter::cluster_seen(std::size_t pods) {
-  metrics_.set_cluster(Metrics::Cluster::kUp);
+  metrics_.set_cluster(Metrics::Reach::kUp);
   spdlog::info("event=cluster pods={}", pods);
 }
 
 void Reporter::cluster_lost(const Fault& why) {
-  metrics_.set_cluster(Metrics::Cluster::kDown);
+  metrics_.set_cluster(Metrics::Reach::kDown);
   spdlog::warn("event=cluster_lost fault=\"{}\"", format_fault(why));
 }
 

@@ -190,6 +190,8 @@ TEST_CASE("assay golden push: keys are fetched from the issuer, and followed whe
   CHECK(refused(push(verifier, token(first, "k1", "3"), {web}), "identity.key_unknown"));
   // Each push has asked; the issuer was not asked as often.
   CHECK(issuer.asked().size() <= 8);
+  const std::string up = "assay_identity_keys_up{issuer=\"" + issuer.issuer() + "\"}";
+  CHECK(verifier.metric(up) == 1);
 
   issuer.fail();
   CHECK(eventually([&] {
@@ -199,6 +201,7 @@ TEST_CASE("assay golden push: keys are fetched from the issuer, and followed whe
   CHECK(push(verifier, token(second, "k2", "5"), {web}).exit == 0);
   CHECK(eventually(
       [&] { return verifier.log().find("event=identity_keys_failed") != std::string::npos; }));
+  CHECK(verifier.metric(up) == 0);
   verifier.stop();
 }
 

@@ -107,6 +107,8 @@ class Metrics::Families {
       gauges("assay_golden_images", "Golden sets that evidence is judged against.").Add({});
   Gauge& golden_hashes =
       gauges("assay_golden_hashes", "File digests in golden sets, of each set added up.").Add({});
+  Family<Gauge>& issuer_keys =
+      gauges("assay_identity_keys_up", "Whether an issuer's keys could be fetched the last time.");
   Family<Gauge>& cluster =
       gauges("assay_cluster_up",
              "Whether the Kubernetes API answers; while it does not, pods may be missing.");
@@ -227,8 +229,12 @@ void Metrics::set_golden(Golden golden) {
   families_->golden_hashes.Set(static_cast<double>(golden.hashes));
 }
 
-void Metrics::set_cluster(Cluster state) {
-  families_->cluster.Add({}).Set(state == Cluster::kUp ? 1 : 0);
+void Metrics::set_cluster(Reach state) {
+  families_->cluster.Add({}).Set(state == Reach::kUp ? 1 : 0);
+}
+
+void Metrics::set_issuer_keys(std::string_view issuer, Reach state) {
+  labelled(families_->issuer_keys, "issuer", issuer).Set(state == Reach::kUp ? 1 : 0);
 }
 
 void Metrics::add_sink(std::string_view sink) {

@@ -52,8 +52,9 @@ class Metrics {
   };
   void set_golden(Golden golden);
 
-  enum class Cluster : std::uint8_t { kDown, kUp };
-  void set_cluster(Cluster state);  // there from the first call on
+  enum class Reach : std::uint8_t { kDown, kUp };
+  void set_cluster(Reach state);  // there from the first call on, as is the next
+  void set_issuer_keys(std::string_view issuer, Reach state);
 
   void add_sink(std::string_view sink);  // so that its counters stand at 0
   void count_alert_sent(std::string_view sink);

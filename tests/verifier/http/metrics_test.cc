@@ -165,10 +165,19 @@ TEST_CASE("Metrics: promtool finds nothing to complain of") {
 TEST_CASE("Metrics: the cluster is in it where somebody asks it") {
   Metrics metrics;
   CHECK(metrics.text().find("assay_cluster_up 0") == std::string::npos);
-  metrics.set_cluster(Metrics::Cluster::kDown);
+  metrics.set_cluster(Metrics::Reach::kDown);
   CHECK(value_of(metrics, "assay_cluster_up") == "0");
-  metrics.set_cluster(Metrics::Cluster::kUp);
+  metrics.set_cluster(Metrics::Reach::kUp);
   CHECK(value_of(metrics, "assay_cluster_up") == "1");
+}
+
+TEST_CASE("Metrics: each issuer whose keys are fetched is in it") {
+  Metrics metrics;
+  metrics.set_issuer_keys("https://issuer.example", Metrics::Reach::kUp);
+  metrics.set_issuer_keys("https://other.example", Metrics::Reach::kUp);
+  metrics.set_issuer_keys("https://other.example", Metrics::Reach::kDown);
+  CHECK(value_of(metrics, "assay_identity_keys_up{issuer=\"https://issuer.example\"}") == "1");
+  CHECK(value_of(metrics, "assay_identity_keys_up{issuer=\"https://other.example\"}") == "0");
 }
 
 }  // namespace assay
