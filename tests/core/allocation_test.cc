@@ -36,6 +36,7 @@ using namespace assay::testing;
 namespace {
 
 constexpr std::size_t kFiles = 50;
+constexpr std::size_t kPods = 9;
 
 // Finds without allocating.
 class Remembered final : public SignatureMemory {
@@ -64,14 +65,22 @@ QuotedPcrs quoted(const ImaBuilder& log) {
   return verify_quote(tpm.quote(nonce), tpm.ak(), nonce, {}).value();
 }
 
-// Unsigned and signed files in turn.
+std::string cgroup_of(std::size_t pod) {
+  return "/kubepods/pod00000000-0000-4000-8000-00000000000" + std::to_string(pod) + "/web";
+}
+
+// Unsigned files, signed ones, and those of pods by cgroup and by owner, in turn.
 Log log_of(std::size_t entries, const SigningKey& key) {
   ImaBuilder log;
   log.boot_aggregate(FakeTpm().pcrs);
   for (std::size_t i = 0; i < entries; ++i) {
     const std::string name = "/bin/" + std::to_string(i % kFiles);
-    if (i % 2 == 0) {
+    if (i % 4 == 0) {
       log.file(name, digest_of(name));
+    } else if (i % 4 == 1) {
+      log.file_in_cgroup(name, digest_of(name), cgroup_of(i % kPods));
+    } else if (i % 4 == 2) {
+      log.file_of(name, digest_of(name), PodLabel::kUidsPerPod * (1 + i % kPods));
     } else {
       const Digest digest = digest_of(name + " signed");
       static std::map<Digest, Bytes> signatures;
@@ -93,12 +102,14 @@ std::size_t allocations_for(const Log& log, const GoldenSnapshot& golden, Signat
   const std::size_t made = allocations - before;
   CHECK(got.faults.empty());
   CHECK(got.accepted.digest + got.accepted.signers.at(0).entries + 1 == log.builder.entries());
+  CHECK(got.accepted.pods.size() == 2 * kPods);
   return made;
 }
 
 }  // namespace
 
-TEST_CASE("replay and appraisal: no allocation per entry, golden by digest or by signature") {
+TEST_CASE(
+    "replay and appraisal: no allocation per entry, whatever makes it golden and whosever it is") {
   const SigningKey key = SigningKey::ecdsa();
   GoldenSnapshot::Builder builder;
   const auto set = builder.add_set("files");
