@@ -56,6 +56,8 @@ nlohmann::ordered_json to_json(const v1::GoldenSummary& set) {
   out["state_by"] = set.state_by();
   out["reason"] = text_or_null(set.reason());
   out["golden_until"] = time_or_null(set.golden_until_ms());
+  out["approved_by"] = text_or_null(set.approved_by());
+  out["approved_at"] = time_or_null(set.approved_at_ms());
   return out;
 }
 

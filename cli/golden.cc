@@ -136,6 +136,7 @@ GoldenCommands::GoldenCommands(CLI::App& app, Action& chosen) {
   add_show(*noun, chosen);
   add_diff(*noun, chosen);
   life_.add_to(*noun, chosen);
+  find_.add_to(*noun, chosen);
   signing_.add_to(*noun, chosen);
 }
 

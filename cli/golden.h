@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/golden_build.h"
 #include "cli/golden_dpkg.h"
+#include "cli/golden_find.h"
 #include "cli/golden_life.h"
 #include "cli/golden_sign.h"
 
@@ -46,6 +47,7 @@ class GoldenCommands {
   Exit show() const;
 
   GoldenLife life_;
+  GoldenFind find_;
   GoldenSigning signing_;
   ServerOptions server_;
   Format format_ = Format::kTable;

@@ -163,6 +163,14 @@ Result<double> time_push(Verifier& verifier, const GoldenSet& set) {
   return since(start);
 }
 
+// `assay golden find`, of a digest that one file has.
+Result<double> time_find(Verifier& verifier, const Digest& digest) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSAY_TRY(const GoldenOrigins found, verifier.store.golden_origins(digest));
+  ASSAY_CHECK(found.total == 1);
+  return since(start);
+}
+
 }  // namespace
 
 Result<nlohmann::ordered_json> golden_bench(const GoldenLoad& load) {
@@ -187,6 +195,7 @@ Result<nlohmann::ordered_json> golden_bench(const GoldenLoad& load) {
     image.files[i].digests = {random_digest(random)};
   }
   ASSAY_TRY(const double replace_seconds, time_push(verifier, image));
+  ASSAY_TRY(const double find_seconds, time_find(verifier, image.files[0].digests[0]));
 
   const std::vector<Digest> questions = questions_of(known, random);
   const Rates lookups = measure_lookups(verifier.index, questions, contents.hashes);
@@ -200,6 +209,7 @@ Result<nlohmann::ordered_json> golden_bench(const GoldenLoad& load) {
   out["push_files"] = load.push_files;
   out["push_seconds"] = round3(push_seconds);
   out["replace_seconds"] = round3(replace_seconds);
+  out["find_seconds"] = round3(find_seconds);
   out["during_changes"] = round3(during_changes(verifier, questions));
   add_rates(lookups, out);
   return out;

@@ -32,6 +32,8 @@ TEST_CASE("to_json: a golden set's summary") {
   set.set_state_since_ms(2);
   set.set_state_by("operator");
   set.set_golden_until_ms(3);
+  set.set_approved_by("alice");
+  set.set_approved_at_ms(4);
   CHECK(
       to_json(set).dump() ==
       "{\"name\":\"host\",\"digest\":\"sha256:ab\",\"generation\":2,\"files\":3,\"hashes\":4,"
@@ -39,7 +41,8 @@ TEST_CASE("to_json: a golden set's summary") {
       "\"source\":\"rootfs\",\"pushed_at\":\"1970-01-01T00:00:00.001Z\",\"pushed_by\":\"token:ci\","
       "\"signed_by\":[\"sha256:cd\"],\"state\":\"superseded\","
       "\"state_since\":\"1970-01-01T00:00:00.002Z\",\"state_by\":\"operator\",\"reason\":null,"
-      "\"golden_until\":\"1970-01-01T00:00:00.003Z\"}");
+      "\"golden_until\":\"1970-01-01T00:00:00.003Z\","
+      "\"approved_by\":\"alice\",\"approved_at\":\"1970-01-01T00:00:00.004Z\"}");
 }
 
 TEST_CASE("row_of: entry 0 is an entry, and no entry is none") {

@@ -87,6 +87,39 @@ TEST_CASE("assay golden: a draft counts when it is approved, and not when it is 
         std::string::npos);
 }
 
+TEST_CASE("assay golden find: says which sets have a digest, where, and who approved them") {
+  RunningVerifier verifier;
+  const TempDir dir;
+  GoldenSet set{.name = "shop/web", .source = "oci", .files = {file("/bin/a\n", "one")}};
+  set.image = GoldenImage{.names = {"registry.example/web:1"},
+                          .digests = {digest_of("image")},
+                          .layers = {digest_of("layer")}};
+  set.files[0].layer = 0;
+  answer(verifier, {"golden", "push", dir.write("web.json", format_golden_set(set)).string()});
+  answer(verifier, {"golden", "push", "--draft", set_file(dir, "shop/cart", "one")});
+  const std::string digest = format_digest(set.files[0].digests[0]);
+  const json found = answer(verifier, {"golden", "find", digest});
+  REQUIRE(found["files"].size() == 2);
+  CHECK(found["files_total"] == 2);
+  const json& file = found["files"][0];
+  CHECK(file["path"] == "/bin/a\\x0a");
+  CHECK(file["layer"] == format_digest(digest_of("layer")));
+  CHECK(file["images"] == json::array({"registry.example/web:1"}));
+  CHECK(file["set"]["name"] == "shop/web");
+  CHECK(file["set"]["state"] == "approved");
+  CHECK(file["set"]["approved_by"] == "operator");
+  CHECK(found["files"][1]["set"]["state"] == "draft");
+  CHECK(found["files"][1]["set"]["approved_by"].is_null());
+  const Finished table = verifier.assay({"golden", "find", digest});
+  CHECK(table.out.find("/bin/a\\x0a") != std::string::npos);
+  CHECK(table.out.find("registry.example/web:1") != std::string::npos);
+
+  const Finished none = verifier.assay({"golden", "find", format_digest(digest_of("none"))});
+  CHECK(none.exit == 0);
+  CHECK(none.out == "no golden set has it\n");
+  CHECK(verifier.assay({"golden", "find", "sha256:abc"}).exit == 3);
+}
+
 TEST_CASE("assay golden nodes: says which pods ran it, where the kernel names them") {
   RunningVerifier verifier;
   const OperatorClient operators(verifier);

@@ -164,8 +164,8 @@ class PodReader final : public nlohmann::json_sax<json> {
     }
     // Of two words for an image the better one.
     std::ranges::sort(out.images);
-    const auto again = std::ranges::unique(out.images, {}, &PodImage::digest);
-    out.images.erase(again.begin(), again.end());
+    const auto same = [](const PodImage& a, const PodImage& b) { return a.digest == b.digest; };
+    out.images.erase(std::unique(out.images.begin(), out.images.end(), same), out.images.end());
     return out;
   }
 

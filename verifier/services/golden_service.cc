@@ -47,6 +47,8 @@ void encode(const GoldenRecord& set, v1::GoldenSummary& out) {
   out.set_state_by(set.state_by);
   out.set_reason(escape_bytes(set.reason));
   out.set_golden_until_ms(to_ms(set.golden_until));
+  out.set_approved_by(set.approved_by);
+  out.set_approved_at_ms(to_ms(set.approved_at));
 }
 
 void encode(const std::vector<GoldenRecord>& sets, v1::ListGoldenResponse& out) {
@@ -68,6 +70,13 @@ void encode(const GoldenFile& file, v1::GoldenFile& out) {
   if (file.gid) out.set_gid(*file.gid);
   out.set_kind(std::string(content_kind_name(file.kind)));
   if (file.layer) out.set_layer(*file.layer);
+}
+
+void encode(const GoldenOrigin& origin, v1::GoldenOrigin& out) {
+  encode(origin.set, *out.mutable_set());
+  out.set_path(origin.path);
+  if (origin.layer) out.set_layer(format_digest(*origin.layer));
+  for (const std::string& name : origin.images) out.add_images(name);
 }
 
 void encode(const GoldenRun& run, v1::GoldenRun& out) {
@@ -248,6 +257,19 @@ class GoldenService final : public v1::GoldenService::CallbackService {
       ASSAY_TRY(const auto sets,
                 sets_.revoke(id_of(request->name(), request->generation()), request->reason()));
       encode(sets, *response);
+      return {};
+    });
+  }
+
+  ServerUnaryReactor* FindDigest(CallbackServerContext* context,
+                                 const v1::FindDigestRequest* request,
+                                 v1::FindDigestResponse* response) override {
+    return answer(*context, token_, [&]() -> Status {
+      const auto digest = parse_digest(request->digest());
+      if (!digest) return fail(FaultId::kRequestInvalid, "a digest is \"sha256:\" and hex digits");
+      ASSAY_TRY(const auto origins, store_.golden_origins(*digest));
+      for (const GoldenOrigin& origin : origins.listed) encode(origin, *response->add_origins());
+      response->set_total(origins.total);
       return {};
     });
   }

@@ -37,6 +37,8 @@ struct GoldenRecord {
   std::string state_by{};
   std::string reason{};                   // why it was revoked
   std::optional<Instant> golden_until{};  // of a superseded one: the end of its grace
+  std::string approved_by{};              // the last time; empty: it never was, or long ago
+  std::optional<Instant> approved_at{};
   // Of one set that was asked for; not in lists.
   std::optional<GoldenImage> image{};
   GoldenFacts facts{};
@@ -129,6 +131,20 @@ struct GoldenRuns {
   std::uint64_t total = 0;
   std::vector<GoldenPodRun> pods{};
   std::uint64_t pods_total = 0;
+};
+
+// A file of a set that has a digest which somebody asks for.
+struct GoldenOrigin {
+  GoldenRecord set{};  // without image and facts
+  std::string path{};
+  std::optional<Digest> layer{};      // diff_id, of a set made from an image
+  std::vector<std::string> images{};  // likewise: its names
+};
+
+// The first kMaxGoldenRuns that are found.
+struct GoldenOrigins {
+  std::vector<GoldenOrigin> listed{};
+  std::uint64_t total = 0;
 };
 
 // A pod that was put on a node with an image of a set.

@@ -25,19 +25,6 @@ std::optional<Digest> digest_of_size(ByteView bytes) {
   return std::nullopt;
 }
 
-std::optional<std::vector<Digest>> decode_digests(ByteView encoded) {
-  std::vector<Digest> digests;
-  digests.reserve(encoded.size() / kPackedSha256);
-  ByteReader reader(encoded);
-  while (!reader.at_end()) {
-    const std::uint8_t size = reader.u8();
-    const auto digest = digest_of_size(reader.take(size));
-    if (!digest) return std::nullopt;
-    digests.push_back(*digest);
-  }
-  return digests;
-}
-
 void append_number(std::uint64_t number, Bytes& out) {
   for (int shift = 0; shift < 64; shift += 8) {
     out.push_back(static_cast<std::uint8_t>(number >> shift));
@@ -110,7 +97,7 @@ Status write_group(Database& database, std::int64_t set_id, const Layer& layer,
 
 Result<GoldenFile> take_file(const Database& database, Statement& row) {
   GoldenFile file{.path = std::string(as_text(row.take<Bytes>())), .digests = {}};
-  auto digests = decode_digests(row.take<Bytes>());
+  auto digests = unpack_digests(row.take<Bytes>());
   if (!digests) return database.malformed("a golden digest");
   file.digests = *std::move(digests);
   file.size = row.take<std::uint64_t>();
@@ -124,6 +111,25 @@ Result<GoldenFile> take_file(const Database& database, Statement& row) {
 }
 
 }  // namespace
+
+Bytes pack_digests(const std::vector<Digest>& digests) {
+  Bytes out;
+  encode_digests(digests, out);
+  return out;
+}
+
+std::optional<std::vector<Digest>> unpack_digests(ByteView packed) {
+  std::vector<Digest> digests;
+  digests.reserve(packed.size() / kPackedSha256);
+  ByteReader reader(packed);
+  while (!reader.at_end()) {
+    const std::uint8_t size = reader.u8();
+    const auto digest = digest_of_size(reader.take(size));
+    if (!digest) return std::nullopt;
+    digests.push_back(*digest);
+  }
+  return digests;
+}
 
 Status write_files(Database& database, std::int64_t set_id, const std::vector<GoldenFile>& files) {
   std::map<Layer, std::vector<const GoldenFile*>> groups;
@@ -197,7 +203,7 @@ Result<std::vector<Digest>> read_group_digests(Database& database, GoldenGroupId
             database.first<Bytes>("SELECT digests FROM golden_groups WHERE id = ?",
                                   static_cast<std::int64_t>(group)));
   if (!packed) return fail(FaultId::kNotFound, "a group of golden files is gone");
-  auto digests = decode_digests(*packed);
+  auto digests = unpack_digests(*packed);
   if (!digests) return database.malformed("a golden digest");
   return *std::move(digests);
 }

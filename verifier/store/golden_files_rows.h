@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -9,6 +10,10 @@
 #include "verifier/store/sqlite.h"
 
 namespace assay {
+
+// Digests as both tables have them: of each its size in one byte, then its bytes.
+Bytes pack_digests(const std::vector<Digest>& digests);
+std::optional<std::vector<Digest>> unpack_digests(ByteView packed);
 
 // Gives a set its files, those of each layer of its image as one group: an earlier group with the same
 // content, or a new one.

@@ -21,7 +21,8 @@ constexpr std::array kStates = {
 constexpr std::string_view kSelectSets =
     "SELECT id, name, digest, generation, state, source, files, hashes, "
     "(SELECT count(*) FROM golden_set_signers WHERE set_id = id), pushed_at, pushed_by, signed_by, "
-    "state_since, state_by, reason, golden_until FROM golden_generations ";
+    "state_since, state_by, reason, golden_until, approved_by, approved_at FROM "
+    "golden_generations ";
 
 // A generation as it stands, with its row.
 struct StoredSet {
@@ -59,6 +60,8 @@ Result<StoredSet> take_set(const Database& database, Statement& row) {
   record.state_by = row.take<std::string>();
   record.reason = row.take<std::string>();
   record.golden_until = row.take_optional<Instant>();
+  record.approved_by = row.take<std::string>();
+  record.approved_at = row.take_optional<Instant>();
   return set;
 }
 
@@ -104,8 +107,9 @@ Result<StoredSet> existing_set(Database& database, const GoldenId& id) {
 Status write_state(Database& database, const StoredSet& set, GoldenState state,
                    const GoldenActor& actor) {
   return database.run(
-      "UPDATE golden_generations SET state = ?, state_since = ?, state_by = ?, golden_until = NULL "
-      "WHERE id = ?",
+      "UPDATE golden_generations SET state = ?1, state_since = ?2, state_by = ?3, golden_until = "
+      "NULL, approved_at = iif(?1 = 'approved', ?2, approved_at), approved_by = "
+      "iif(?1 = 'approved', ?3, approved_by) WHERE id = ?4",
       golden_state_name(state), actor.at, actor.by, set.id);
 }
 
@@ -207,10 +211,11 @@ Result<std::vector<GoldenSigner>> read_signers_of(Database& database, std::int64
 Status insert_set(Database& database, const GoldenRecord& record, const GoldenSet& set) {
   ASSAY_OK(database.run(
       "INSERT INTO golden_generations (name, generation, digest, state, source, files, hashes, "
-      "pushed_at, pushed_by, signed_by, state_since, state_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+      "pushed_at, pushed_by, signed_by, state_since, state_by, approved_by, approved_at) VALUES "
+      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
       record.name, record.generation, record.digest, golden_state_name(record.state), record.source,
       record.files, record.hashes, record.pushed_at, record.pushed_by, join_words(record.signed_by),
-      record.state_since, record.state_by));
+      record.state_since, record.state_by, record.approved_by, record.approved_at));
   const std::int64_t set_id = database.last_insert_id();
   ASSAY_OK(write_files(database, set_id, set.files));
   ASSAY_OK(insert_signers(database, set_id, set.signers));
@@ -283,6 +288,7 @@ Result<GoldenRecord> make_record(Database& database, const GoldenPushRequest& re
             database.first<std::uint64_t>(
                 "SELECT coalesce(max(generation), 0) FROM golden_generations WHERE name = ?",
                 request.set.name));
+  const bool approved = request.state == GoldenState::kApproved;
   return GoldenRecord{.name = request.set.name,
                       .digest = request.digest,
                       .generation = *last + 1,
@@ -296,6 +302,8 @@ Result<GoldenRecord> make_record(Database& database, const GoldenPushRequest& re
                       .signed_by = request.signed_by,
                       .state_since = now,
                       .state_by = request.by,
+                      .approved_by = approved ? request.by : "",
+                      .approved_at = approved ? std::optional(now) : std::nullopt,
                       .image = request.set.image,
                       .facts = request.set.facts};
 }

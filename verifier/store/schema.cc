@@ -358,6 +358,13 @@ CREATE INDEX pod_images_by_node ON pod_images (node, source, id);
 -- Nodes of which rows of pod_images were forgotten.
 CREATE TABLE forgotten_placements (node TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+-- The last time; NULL: it never was, or that was before this was kept.
+ALTER TABLE golden_generations ADD COLUMN approved_at INTEGER;
+ALTER TABLE golden_generations ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';
+UPDATE golden_generations SET approved_at = state_since, approved_by = state_by
+  WHERE state = 'approved';
+)sql",
 };
 
 // SQL cannot join blobs: what a group's files have, packed into its row.

@@ -7,6 +7,7 @@
 #include "verifier/store/audit_rows.h"
 #include "verifier/store/boot_row.h"
 #include "verifier/store/enrolment_rows.h"
+#include "verifier/store/golden_origin_rows.h"
 #include "verifier/store/golden_rows.h"
 #include "verifier/store/golden_use_rows.h"
 #include "verifier/store/message.h"
@@ -276,9 +277,19 @@ Result<GoldenRuns> Store::golden_runs(const GoldenId& id) {
   return impl_->read([&](Database& database) { return read_golden_runs(database, id); });
 }
 
+Result<GoldenOrigins> Store::golden_origins(const Digest& digest) {
+  ASSAY_TRY(const auto groups,
+            impl_->read([](Database& database) { return read_groups(database); }));
+  GoldenOrigins out;
+  for (const GoldenGroupId group : groups) {
+    ASSAY_OK(
+        impl_->read([&](Database& database) { return add_origins(database, group, digest, out); }));
+  }
+  return out;
+}
+
 Status Store::add_placements(std::span<const PodPlacement> pods, Instant now) {
-  return impl_->write(
-      [&](Database& database) { return write_placements(database, pods, now); });
+  return impl_->write([&](Database& database) { return write_placements(database, pods, now); });
 }
 
 Result<GoldenPlacements> Store::golden_placements(const GoldenId& id) {

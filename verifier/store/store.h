@@ -257,6 +257,9 @@ class Store {
   Result<std::vector<GoldenSigner>> golden_signers(const GoldenId& id);  // kNotFound
   // Which nodes and pods ever ran it, in any boot; without a number, any generation of the name. kNotFound.
   Result<GoldenRuns> golden_runs(const GoldenId& id);
+  // Which files of which sets have a digest, in every generation that is kept, in force or not. It looks at
+  // all digests that there are, one group of files at a time, each for itself: not in one transaction.
+  Result<GoldenOrigins> golden_origins(const Digest& digest);
   // Adds what is new of pods and their images, in one transaction.
   Status add_placements(std::span<const PodPlacement> pods, Instant now);
   // Which pods had an image of it, as golden_runs() counts generations. kNotFound.
