@@ -143,6 +143,7 @@ TEST_CASE("add_placements: all of a call, or nothing") {
   c.edit(
       "CREATE TRIGGER full BEFORE INSERT ON pod_images WHEN NEW.node = 'bad' "
       "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  c.reopen();
   const std::vector<PodPlacement> pods = {placed(1, {{digest(10), kSpec}}),
                                           placed(2, {{digest(10), kSpec}}, "bad")};
   CHECK(fault_of(c.store->add_placements(pods, kNow)) == FaultId::kStoreFailed);
