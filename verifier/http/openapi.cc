@@ -19,7 +19,7 @@ std::string_view openapi_document() {
   "schemas": {
     "GoldenSet": {
       "type": "object",
-      "required": ["name", "digest", "generation", "files", "hashes", "signers", "source", "pushed_at", "pushed_by", "signed_by", "state", "state_since", "state_by", "reason", "golden_until"],
+      "required": ["name", "digest", "generation", "files", "hashes", "signers", "source", "pushed_at", "pushed_by", "signed_by", "state", "state_since", "state_by", "reason", "golden_until", "approved_by", "approved_at"],
       "properties": {
         "name": {"type": "string"},
         "digest": {"type": "string", "description": "of the set file: sha256:…"},
@@ -35,7 +35,9 @@ std::string_view openapi_document() {
         "state_since": {"type": "string", "format": "date-time"},
         "state_by": {"type": "string"},
         "reason": {"type": ["string", "null"], "description": "why it was revoked"},
-        "golden_until": {"type": ["string", "null"], "format": "date-time", "description": "until when a superseded set counts"}
+        "golden_until": {"type": ["string", "null"], "format": "date-time", "description": "until when a superseded set counts"},
+        "approved_by": {"type": ["string", "null"], "description": "who approved it the last time"},
+        "approved_at": {"type": ["string", "null"], "format": "date-time"}
       }
     },
     "Problem": {

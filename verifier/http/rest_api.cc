@@ -41,7 +41,9 @@ Json to_json(const GoldenRecord& set) {
           {"state_since", format_rfc3339(set.state_since)},
           {"state_by", set.state_by},
           {"reason", set.reason.empty() ? Json(nullptr) : Json(escape_bytes(set.reason))},
-          {"golden_until", time_or_null(set.golden_until)}};
+          {"golden_until", time_or_null(set.golden_until)},
+          {"approved_by", set.approved_by.empty() ? Json(nullptr) : Json(set.approved_by)},
+          {"approved_at", time_or_null(set.approved_at)}};
 }
 
 HttpAnswer json_answer(int status, const Json& body) {

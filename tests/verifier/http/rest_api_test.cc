@@ -77,6 +77,8 @@ TEST_CASE("RestApi: a pushed set is 201, the same again 200, and both say what s
   CHECK(stands["pushed_by"] == "token:ci");
   CHECK(stands["digest"] == format_digest(hash(HashAlg::kSha256, as_bytes(set))));
   CHECK(stands["golden_until"].is_null());
+  CHECK(stands["approved_by"] == "token:ci");
+  CHECK(stands["approved_at"] == stands["pushed_at"]);
   CHECK(c.golden.index.current()->contains(digest_of("one")));
   const auto again = push(c, set);
   CHECK(again.status == 200);
