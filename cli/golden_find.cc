@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 CLI::Validator digest_text() {
   return CLI::Validator(
       [](std::string& text) -> std::string {
-        return parse_digest(text) ? "" : "a digest is \"sha256:\", sha1, sha384 or sha512, and hex";
+        return parse_digest(text) ? "" : "a digest is sha256:HEX, or likewise sha1, sha384, sha512";
       },
       "");
 }
