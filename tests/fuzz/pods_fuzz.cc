@@ -24,7 +24,6 @@ void check_pod(const PodRecord& pod) {
   FUZZ_CHECK(pod.images.size() <= kMaxPodImages);
   for (std::size_t i = 0; i < pod.images.size(); ++i) {
     FUZZ_CHECK(i == 0 || pod.images[i - 1].digest < pod.images[i].digest);
-    FUZZ_CHECK(!pod.facts.is_mirror || pod.images[i].source == ImageSource::kStatus);
   }
 }
 

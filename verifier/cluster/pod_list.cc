@@ -157,8 +157,6 @@ class PodReader final : public nlohmann::json_sax<json> {
                             .has_own_users = text(Field::kHostUsers) == kFalse}};
     out.images = images_;
     if (out.facts.is_mirror) {
-      // Its node has written all of it.
-      for (PodImage& image : out.images) image.source = ImageSource::kStatus;
       out.static_uid = PodLabel::pod(text(Field::kMirror));
       if (!out.static_uid) out.static_uid = PodLabel::pod(text(Field::kHash));
     }

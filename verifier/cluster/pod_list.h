@@ -30,7 +30,7 @@ struct PodRecord {
       facts;  // of a mirror pod claims: who holds a node's credentials can write one of any name
   // Of a mirror pod: the UID that the kubelet's cgroups have for it, when it is a valid one.
   std::optional<PodLabel> static_uid = {};
-  std::vector<PodImage> images = {};  // ascending, each digest once
+  std::vector<PodImage> images = {};  // ascending, each digest once; as the object has them
 };
 
 // One page.

@@ -98,6 +98,10 @@ PodTable::Pods::iterator PodTable::put(PodRecord record) {
 }
 
 void PodTable::take_images(Pods::iterator pod, std::vector<PodImage> images) {
+  if (pod->second.facts.is_mirror) {
+    // Its node has written its spec, too.
+    for (PodImage& image : images) image.source = ImageSource::kStatus;
+  }
   std::vector<PodImage>& known = pod->second.images;
   for (const PodImage& image : images) {
     if (std::ranges::binary_search(known, image)) continue;

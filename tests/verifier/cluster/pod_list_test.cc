@@ -185,12 +185,6 @@ TEST_CASE("parse_pod_list: images are told by digest, and whose word that is") {
                                              {image_digest(5), status},
                                              {image_digest(6), status},
                                              {image_digest(7), status}});
-  PodText mirror = pod;
-  mirror.annotations = R"({"kubernetes.io/config.mirror":")" + kStaticUid + "\"}";
-  const auto claimed = parse_one(mirror);
-  REQUIRE(claimed.has_value());
-  CHECK(claimed->images.size() == 7);
-  for (const PodImage& image : claimed->images) CHECK(image.source == status);
 }
 
 TEST_CASE("parse_pod_list: each pod has its own images, and a bounded number of them") {

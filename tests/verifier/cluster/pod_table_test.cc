@@ -119,6 +119,21 @@ TEST_CASE("PodTable: images are to be kept once the pod is on a node, and once")
   CHECK(table.unkept(9)[0].images == std::vector<PodImage>{with(3).images[0], with(4).images[0]});
 }
 
+TEST_CASE(
+    "PodTable: a mirror pod's images are its node's word, whatever its annotations say later") {
+  PodTable table;
+  const auto with = [](PodRecord pod, std::uint8_t image) {
+    pod.images = {{image_digest(image), ImageSource::kSpec}};
+    return pod;
+  };
+  table.add(with(mirror(1, PodLabel::pod(kStaticUid).value()), 1));
+  table.apply(pod_event(Kind::kModified, with(pod_record(1), 2)), kNow);
+  REQUIRE(table.unkept(9).size() == 1);
+  CHECK(table.unkept(9)[0].images ==
+        std::vector<PodImage>{{image_digest(1), ImageSource::kStatus},
+                              {image_digest(2), ImageSource::kStatus}});
+}
+
 TEST_CASE("PodTable: what one pod has to be kept has a bound") {
   PodTable table;
   for (std::size_t i = 0; i <= kMaxPodImages; ++i) {
